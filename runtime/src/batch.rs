@@ -1,0 +1,140 @@
+//! The only unit that travels: columns, and where each row came from.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow::buffer::ScalarBuffer;
+use arrow::compute::{filter_record_batch, take};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatchOptions;
+
+use crate::error::Result;
+
+/// A part of a source that is read in one order: a file, a connection, a generator's lane.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Partition {
+    pub source: String,
+    pub name: String,
+}
+
+/// Where the rows of a batch came from. All rows of a batch are of one partition.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    pub partition: Arc<Partition>,
+    rows: RowNumbers,
+}
+
+/// The numbers that the rows had in their partition, from 0.
+#[derive(Debug, Clone)]
+enum RowNumbers {
+    /// Consecutive, from the first.
+    From(u64),
+    /// One for each row.
+    Each(ScalarBuffer<u64>),
+}
+
+impl Origin {
+    /// Consecutive rows of `partition`.
+    pub fn consecutive(partition: Arc<Partition>, first: u64) -> Self {
+        Self { partition, rows: RowNumbers::From(first) }
+    }
+
+    /// The number that row `row` of the batch had in its partition.
+    pub fn row(&self, row: usize) -> u64 {
+        match &self.rows {
+            RowNumbers::From(first) => first + row as u64,
+            RowNumbers::Each(numbers) => numbers[row],
+        }
+    }
+
+    fn pick(&self, rows: impl Iterator<Item = usize>) -> Self {
+        let numbers: Vec<u64> = rows.map(|row| self.row(row)).collect();
+        Self { partition: self.partition.clone(), rows: RowNumbers::Each(numbers.into()) }
+    }
+
+    fn slice(&self, offset: usize, length: usize) -> Self {
+        let rows = match &self.rows {
+            RowNumbers::From(first) => RowNumbers::From(first + offset as u64),
+            RowNumbers::Each(numbers) => RowNumbers::Each(numbers.slice(offset, length)),
+        };
+        Self { partition: self.partition.clone(), rows }
+    }
+}
+
+/// Rows with their origin. Cloning shares the columns.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    pub rows: RecordBatch,
+    pub origin: Origin,
+}
+
+impl Batch {
+    pub fn new(rows: RecordBatch, origin: Origin) -> Self {
+        Self { rows, origin }
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The same rows with other columns.
+    ///
+    /// # Errors
+    /// If the columns don't fit the schema.
+    pub fn with_columns(&self, schema: SchemaRef, columns: Vec<ArrayRef>) -> Result<Self> {
+        Ok(Self { rows: record_batch(schema, columns, self.len())?, origin: self.origin.clone() })
+    }
+
+    pub fn slice(&self, offset: usize, length: usize) -> Self {
+        Self { rows: self.rows.slice(offset, length), origin: self.origin.slice(offset, length) }
+    }
+
+    /// The rows whose numbers are in `rows`, in that order.
+    ///
+    /// # Errors
+    /// If a number is beyond the batch.
+    pub fn take(&self, rows: &UInt32Array) -> Result<Self> {
+        let columns = self.rows.columns().iter().map(|column| Ok(take(column, rows, None)?));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let taken = record_batch(self.rows.schema(), columns, rows.len())?;
+        Ok(Self { rows: taken, origin: self.take_origin(rows) })
+    }
+
+    /// The origin of the rows whose numbers are in `rows`.
+    pub fn take_origin(&self, rows: &UInt32Array) -> Origin {
+        self.origin.pick(rows.values().iter().map(|row| *row as usize))
+    }
+
+    /// The rows for which `keep` is true; null is not true.
+    ///
+    /// # Errors
+    /// If `keep` has another length.
+    pub fn filter(&self, keep: &BooleanArray) -> Result<Self> {
+        let kept = filter_record_batch(&self.rows, keep)?;
+        if kept.num_rows() == self.len() {
+            return Ok(self.clone());
+        }
+        let keep = match keep.nulls() {
+            Some(nulls) => keep.values() & nulls.inner(),
+            None => keep.values().clone(),
+        };
+        Ok(Self { rows: kept, origin: self.origin.pick(keep.set_indices()) })
+    }
+}
+
+/// A record batch that knows its length even without columns.
+///
+/// # Errors
+/// If the columns don't fit the schema.
+pub fn record_batch(
+    schema: SchemaRef,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
+}

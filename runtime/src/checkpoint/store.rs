@@ -1,0 +1,298 @@
+//! The checkpoint on disk: one redb database. *Invariant:* one transaction per epoch.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
+
+use crate::epoch::Epoch;
+use crate::error::{Error, Result};
+use crate::sink::Staged;
+use crate::source::{Position, Positions};
+use crate::storage::{RandomFile, Storage};
+
+const FILE: &str = "checkpoint.redb";
+const FORMAT: &str = "1";
+const CACHE_BYTES: usize = 16 << 20;
+
+const META: TableDefinition<&str, &str> = TableDefinition::new("meta");
+/// (source, partition) to a position as JSON.
+const POSITIONS: TableDefinition<(&str, &str), &str> = TableDefinition::new("positions");
+/// (epoch, number) to staged output as JSON, until it is known to be published.
+const STAGED: TableDefinition<(u64, u32), &str> = TableDefinition::new("staged");
+
+/// A checkpoint that only this process writes.
+pub struct Store {
+    path: PathBuf,
+    database: Database,
+    /// Held as long as the store: a second process is refused.
+    _lock: Option<std::fs::File>,
+}
+
+/// Everything that an epoch makes durable.
+#[derive(Debug, Default)]
+pub struct Commit {
+    pub epoch: Epoch,
+    /// Source, partition, position.
+    pub positions: Vec<(String, String, Position)>,
+    pub staged: Vec<Staged>,
+    /// Earlier epochs whose output is in sight by now.
+    pub published: Vec<Epoch>,
+    /// The digest of each plugin step's component.
+    pub digests: BTreeMap<String, String>,
+}
+
+/// What a checkpoint holds.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Names this checkpoint's files.
+    pub id: String,
+    pub epoch: Epoch,
+    pub positions: BTreeMap<String, Positions>,
+    /// Output that may not have been published.
+    pub staged: BTreeMap<Epoch, Vec<Staged>>,
+    pub digests: BTreeMap<String, String>,
+}
+
+impl Store {
+    /// Opens or makes the checkpoint of `pipeline` in `directory`.
+    ///
+    /// # Errors
+    /// `Config` if it belongs to another pipeline, `Fenced` if another process has it, `Corrupt`
+    /// if it can't be read, `Unavailable` if the disk does not do its work.
+    pub fn open(directory: &Path, pipeline: &str, storage: &dyn Storage) -> Result<Self> {
+        let made = storage.create_dir_all(directory);
+        made.map_err(|e| Error::io("make the directory", directory, e))?;
+        let lock = lock(directory)?;
+        let path = directory.join(FILE);
+        let file = storage.open_random(&path).map_err(|e| Error::io("open", &path, e))?;
+        let backend = Backend(file);
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
+        let database = database.map_err(|e| broken(&path, e.into()))?;
+        let store = Self { path, database, _lock: Some(lock) };
+        store.claim(pipeline)?;
+        let synced = storage.sync_dir(directory);
+        synced.map_err(|e| Error::io("sync", directory, e))?;
+        Ok(store)
+    }
+
+    fn claim(&self, pipeline: &str) -> Result<()> {
+        let owner = self.meta("pipeline")?;
+        match owner {
+            None => {}
+            Some(owner) if owner == pipeline => {
+                let format = self.meta("format")?.unwrap_or_default();
+                if format == FORMAT {
+                    return Ok(());
+                }
+                return Err(Error::config(format!(
+                    "the checkpoint {} has format {format}, this Millrace reads {FORMAT}",
+                    self.path.display()
+                )));
+            }
+            Some(owner) => {
+                return Err(Error::config(format!(
+                    "the checkpoint {} belongs to the pipeline `{owner}`, not to `{pipeline}`: set \
+                     another [checkpoint] path, or the old name",
+                    self.path.display()
+                )));
+            }
+        }
+        let id = format!("{:08x}", rand_id());
+        self.write(|transaction| {
+            let mut meta = transaction.open_table(META)?;
+            meta.insert("pipeline", pipeline)?;
+            meta.insert("format", FORMAT)?;
+            meta.insert("id", id.as_str())?;
+            meta.insert("epoch", "0")?;
+            drop(meta);
+            transaction.open_table(POSITIONS)?;
+            transaction.open_table(STAGED)?;
+            Ok(())
+        })
+    }
+
+    /// Everything that is in the checkpoint.
+    ///
+    /// # Errors
+    /// `Corrupt` if it can't be read.
+    pub fn recover(&self) -> Result<Recovered> {
+        self.read(|transaction| {
+            let meta = transaction.open_table(META)?;
+            let text = |key| Ok::<_, redb::Error>(meta.get(key)?.map(|v| v.value().to_owned()));
+            let mut recovered = Recovered {
+                id: text("id")?.unwrap_or_default(),
+                epoch: Epoch(text("epoch")?.and_then(|e| e.parse().ok()).unwrap_or_default()),
+                ..Recovered::default()
+            };
+            let digests = text("digests")?.unwrap_or_else(|| "{}".to_owned());
+            recovered.digests = json(&digests)?;
+            for entry in transaction.open_table(POSITIONS)?.iter()? {
+                let (key, value) = entry?;
+                let (source, partition) = key.value();
+                let position: Position = json(value.value())?;
+                let positions = recovered.positions.entry(source.to_owned()).or_default();
+                positions.insert(partition.to_owned(), position);
+            }
+            for entry in transaction.open_table(STAGED)?.iter()? {
+                let (key, value) = entry?;
+                let staged: Staged = json(value.value())?;
+                recovered.staged.entry(Epoch(key.value().0)).or_default().push(staged);
+            }
+            Ok(recovered)
+        })
+    }
+
+    /// Makes an epoch durable, all of it or nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` if the disk does not do its work; whether the epoch is durable is then known
+    /// only after the checkpoint was opened again.
+    pub fn commit(&self, commit: &Commit) -> Result<()> {
+        self.write(|transaction| {
+            let mut meta = transaction.open_table(META)?;
+            meta.insert("epoch", commit.epoch.0.to_string().as_str())?;
+            meta.insert("digests", to_json(&commit.digests)?.as_str())?;
+            let mut positions = transaction.open_table(POSITIONS)?;
+            for (source, partition, position) in &commit.positions {
+                let text = to_json(position)?;
+                positions.insert((source.as_str(), partition.as_str()), text.as_str())?;
+            }
+            forget_staged(transaction, &commit.published)?;
+            let mut staged = transaction.open_table(STAGED)?;
+            for (number, output) in commit.staged.iter().enumerate() {
+                staged.insert((commit.epoch.0, number as u32), to_json(output)?.as_str())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes that the output of these epochs is in sight.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn forget_staged(&self, epochs: &[Epoch]) -> Result<()> {
+        if epochs.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| forget_staged(transaction, epochs))
+    }
+
+    /// Forgets how far a source has been read.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn forget_source(&self, source: &str) -> Result<()> {
+        self.write(|transaction| {
+            let mut positions = transaction.open_table(POSITIONS)?;
+            positions.retain(|(name, _), _| name != source)?;
+            Ok(())
+        })
+    }
+
+    fn meta(&self, key: &str) -> Result<Option<String>> {
+        self.read(|transaction| match transaction.open_table(META) {
+            Ok(meta) => Ok(meta.get(key)?.map(|value| value.value().to_owned())),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(e) => Err(e.into()),
+        })
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T> {
+        let transaction = self.database.begin_read().map_err(redb::Error::from);
+        transaction.and_then(|t| work(&t)).map_err(|e| broken(&self.path, e))
+    }
+
+    fn write(
+        &self,
+        work: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
+    ) -> Result<()> {
+        let write = || {
+            let transaction = self.database.begin_write()?;
+            work(&transaction)?;
+            transaction.commit()?;
+            Ok(())
+        };
+        write().map_err(|e| broken(&self.path, e))
+    }
+}
+
+fn forget_staged(
+    transaction: &redb::WriteTransaction,
+    epochs: &[Epoch],
+) -> Result<(), redb::Error> {
+    let mut staged = transaction.open_table(STAGED)?;
+    for epoch in epochs {
+        staged.retain_in((epoch.0, 0)..=(epoch.0, u32::MAX), |_, _| false)?;
+    }
+    Ok(())
+}
+
+fn lock(directory: &Path) -> Result<std::fs::File> {
+    let path = directory.join("lock");
+    let file = std::fs::File::options().write(true).create(true).truncate(false).open(&path);
+    let file = file.map_err(|e| Error::io("open", &path, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::new(
+            crate::error::ErrorKind::Fenced,
+            format!(
+                "another process runs this pipeline: it has {} locked. Stop it first",
+                path.display()
+            ),
+        )),
+        Err(std::fs::TryLockError::Error(e)) => Err(Error::io("lock", &path, e)),
+    }
+}
+
+fn broken(path: &Path, error: redb::Error) -> Error {
+    let message = format!("the checkpoint {} failed", path.display());
+    match error {
+        redb::Error::Io(_) | redb::Error::PreviousIo => Error::unavailable(message).with(error),
+        _ => Error::corrupt(message).with(error),
+    }
+}
+
+/// An id from the system's randomness, by way of the standard library's hash keys.
+fn rand_id() -> u32 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id()) as u32
+}
+
+fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, redb::Error> {
+    serde_json::from_str(text).map_err(|e| redb::Error::Corrupted(e.to_string()))
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> Result<String, redb::Error> {
+    serde_json::to_string(value).map_err(|e| redb::Error::Corrupted(e.to_string()))
+}
+
+/// redb on our storage, so that its writes and syncs can be made to fail in tests.
+#[derive(Debug)]
+struct Backend(Box<dyn RandomFile>);
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+}

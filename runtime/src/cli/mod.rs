@@ -1,0 +1,88 @@
+//! The command line.
+
+mod check;
+mod dlq;
+mod plugin;
+mod progress;
+mod run;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::error::Error;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or stopped in good order
+  1  a plugin's test found a difference
+  2  the pipeline file, the command or what they point to must be changed
+  3  a plugin can't be used, or fails on everything
+  4  something outside is unavailable: try again later
+  5  what was stored is damaged
+  6  another process runs this pipeline
+  70 a bug in Millrace
+
+MILLRACE_LOG sets the log's level (error, warn, info, debug), or levels by module.
+MILLRACE_PLUGIN_PATH names more directories with plugins.";
+
+/// A stream runtime in one binary: exactly-once rows through sandboxed WebAssembly plugins.
+#[derive(Parser)]
+#[command(version, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a pipeline until its sources end or it is stopped (SIGINT, SIGTERM).
+    Run(run::RunArguments),
+    /// Check a pipeline file, its plugins included, without starting anything.
+    Check {
+        /// The pipeline file.
+        file: PathBuf,
+    },
+    /// Print the JSON schema of pipeline files, for editors.
+    Schema,
+    /// Make, build, inspect and test plugins.
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
+    /// List and replay dead letters: rows that could not go on.
+    #[command(subcommand)]
+    Dlq(dlq::DlqCommand),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("MILLRACE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let result = match arguments.command {
+        Command::Run(run) => run::run(&run),
+        Command::Check { file } => check::check(&file),
+        Command::Schema => schema(),
+        Command::Plugin(command) => plugin::plugin(command),
+        Command::Dlq(command) => dlq::dlq(command),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}
+
+fn schema() -> Result<ExitCode, Error> {
+    let schema = serde_json::to_string_pretty(&crate::config::json_schema());
+    println!("{}", schema.map_err(|e| Error::internal("cannot print the schema").with(e))?);
+    Ok(ExitCode::SUCCESS)
+}

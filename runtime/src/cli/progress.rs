@@ -1,0 +1,242 @@
+//! How a job is getting on, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::job::{Observer, Progress, Summary};
+use crate::metrics::Metrics;
+use crate::plan::{NodeKind, Plan, SinkPlan};
+
+/// Where progress goes: always to standard error, as rows may go to standard output.
+pub struct Terminal {
+    mode: Mode,
+    last: Option<(Instant, u64)>,
+}
+
+enum Mode {
+    Quiet,
+    Json,
+    Bar(ProgressBar),
+    /// Not a terminal: a line now and then.
+    Lines(Option<Instant>),
+}
+
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Rows in and out of a whole pipeline.
+#[derive(Debug, Default, Serialize)]
+struct Totals {
+    rows_in: u64,
+    rows_out: u64,
+    errors: u64,
+}
+
+impl Totals {
+    fn of(plan: &Plan, metrics: &Metrics) -> Self {
+        let mut totals = Self::default();
+        for (node, counted) in plan.nodes.iter().zip(&metrics.nodes) {
+            for (name, rows) in &counted.ports {
+                totals.errors += if name == "errors" { rows.get() } else { 0 };
+            }
+            match &node.kind {
+                NodeKind::Source(_) => totals.rows_in += counted.ports[0].1.get(),
+                NodeKind::Sink(SinkPlan::File(file)) if file.dead_letters => {}
+                NodeKind::Sink(_) => totals.rows_out += counted.rows_in.get(),
+                _ => {}
+            }
+        }
+        totals
+    }
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Line<'a> {
+    Progress(Report<'a>),
+    Restart { error: String, delay_ms: u64 },
+    End(Report<'a>),
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    name: &'a str,
+    epoch: u64,
+    elapsed_ms: u64,
+    #[serde(flatten)]
+    totals: Totals,
+    rows_in_per_second: f64,
+    nodes: BTreeMap<&'a str, NodeReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct NodeReport<'a> {
+    rows_in: u64,
+    ports: BTreeMap<&'a str, u64>,
+}
+
+fn report<'a>(
+    plan: &'a Plan,
+    metrics: &'a Metrics,
+    epoch: u64,
+    elapsed: Duration,
+    rate: f64,
+) -> Report<'a> {
+    let node = |node: &'a crate::metrics::NodeMetrics| {
+        let ports = node.ports.iter().map(|(name, rows)| (name.as_str(), rows.get())).collect();
+        (node.name.as_str(), NodeReport { rows_in: node.rows_in.get(), ports })
+    };
+    Report {
+        name: &plan.name,
+        epoch,
+        elapsed_ms: elapsed.as_millis() as u64,
+        totals: Totals::of(plan, metrics),
+        rows_in_per_second: rate.round(),
+        nodes: metrics.nodes.iter().map(node).collect(),
+    }
+}
+
+impl Terminal {
+    pub fn new(json: bool, quiet: bool) -> Self {
+        let mode = match (json, quiet) {
+            (true, _) => Mode::Json,
+            (_, true) => Mode::Quiet,
+            _ if std::io::stderr().is_terminal() => Mode::Bar(bar()),
+            _ => Mode::Lines(None),
+        };
+        Self { mode, last: None }
+    }
+
+    /// Removes what is drawn.
+    pub fn clear(&self) {
+        if let Mode::Bar(bar) = &self.mode {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Rows per second since the last call.
+    fn rate(&mut self, rows: u64, elapsed: Duration) -> f64 {
+        let now = Instant::now();
+        let (since, before) = match self.last {
+            Some((at, before)) => (now - at, before),
+            None => (elapsed, 0),
+        };
+        self.last = Some((now, rows));
+        rows.saturating_sub(before) as f64 / since.as_secs_f64().max(1e-3)
+    }
+
+    pub fn summary(&self, plan: &Plan, summary: &Summary) {
+        let totals = Totals::of(plan, &summary.metrics);
+        let rate = totals.rows_in as f64 / summary.elapsed.as_secs_f64().max(1e-3);
+        match &self.mode {
+            Mode::Quiet => {}
+            Mode::Json => {
+                let (epoch, elapsed) = (summary.epoch.0, summary.elapsed);
+                json(&Line::End(report(plan, &summary.metrics, epoch, elapsed, rate)));
+            }
+            Mode::Bar(_) | Mode::Lines(_) => {
+                eprint!("{}", text(plan, summary, &totals, rate));
+            }
+        }
+    }
+}
+
+impl Observer for Terminal {
+    fn progress(&mut self, progress: &Progress) {
+        let totals = Totals::of(progress.plan, progress.metrics);
+        let rate = self.rate(totals.rows_in, progress.elapsed);
+        let line = format!(
+            "epoch {}  in {}  out {}  errors {}  {}/s",
+            progress.epoch,
+            HumanCount(totals.rows_in),
+            HumanCount(totals.rows_out),
+            HumanCount(totals.errors),
+            HumanCount(rate as u64)
+        );
+        match &mut self.mode {
+            Mode::Quiet => {}
+            Mode::Bar(bar) => bar.set_message(line),
+            Mode::Lines(told) => {
+                if told.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
+                    *told = Some(Instant::now());
+                    eprintln!("{}: {line}", progress.plan.name);
+                }
+            }
+            Mode::Json => {
+                let (plan, metrics) = (progress.plan, progress.metrics);
+                let (epoch, elapsed) = (progress.epoch.0, progress.elapsed);
+                json(&Line::Progress(report(plan, metrics, epoch, elapsed, rate)));
+            }
+        }
+    }
+
+    fn restart(&mut self, error: &Error, delay: Duration) {
+        let text = format!("{error}; trying again in {delay:?} from the last checkpoint");
+        match &self.mode {
+            Mode::Bar(bar) => bar.suspend(|| eprintln!("warning: {text}")),
+            Mode::Json => json(&Line::Restart {
+                error: error.to_string(),
+                delay_ms: delay.as_millis() as u64,
+            }),
+            Mode::Quiet | Mode::Lines(_) => eprintln!("warning: {text}"),
+        }
+    }
+}
+
+fn text(plan: &Plan, summary: &Summary, totals: &Totals, rate: f64) -> String {
+    let mut text = format!(
+        "pipeline `{}` ended after epoch {}: {} rows in, {} out, {} errors, in {:.2?} ({}/s)\n",
+        plan.name,
+        summary.epoch,
+        HumanCount(totals.rows_in),
+        HumanCount(totals.rows_out),
+        HumanCount(totals.errors),
+        summary.elapsed,
+        HumanCount(rate as u64)
+    );
+    for (node, counted) in plan.nodes.iter().zip(&summary.metrics.nodes) {
+        let rows = counted.rows_in.get();
+        match &node.kind {
+            NodeKind::Sink(SinkPlan::File(file)) if file.dead_letters && rows > 0 => {
+                let dead = "dead letters (`millrace dlq list` shows them)";
+                text.push_str(&format!(
+                    "  {dead:<24} {:>12} -> {}\n",
+                    HumanCount(rows).to_string(),
+                    file.directory.display()
+                ));
+            }
+            NodeKind::Sink(SinkPlan::File(file)) => {
+                let rows = HumanCount(rows).to_string();
+                let path = file.directory.display();
+                text.push_str(&format!("  {:<24} {rows:>12} -> {path}\n", node.name));
+            }
+            NodeKind::Sink(_) => {
+                let rows = HumanCount(rows).to_string();
+                text.push_str(&format!("  {:<24} {rows:>12}\n", node.name));
+            }
+            _ => {}
+        }
+    }
+    text
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn json(line: &Line) {
+    // Counters and names always are JSON.
+    if let Ok(text) = serde_json::to_string(line) {
+        eprintln!("{text}");
+    }
+}

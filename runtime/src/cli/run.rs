@@ -1,0 +1,74 @@
+//! `millrace run`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use crossbeam_channel::{Receiver, bounded};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::check::load;
+use super::progress::Terminal;
+use crate::error::{Error, Result};
+use crate::job::{self, JobOptions};
+use crate::plan::Plan;
+use crate::plugin::PluginHost;
+
+#[derive(Args)]
+pub struct RunArguments {
+    /// The pipeline file.
+    file: PathBuf,
+    /// Print progress as JSON lines on standard error.
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but warnings and errors.
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+    /// Forget how far a source was read that is no longer in the pipeline.
+    #[arg(long, value_name = "SOURCE")]
+    forget: Vec<String>,
+}
+
+pub fn run(arguments: &RunArguments) -> Result<ExitCode> {
+    let pipeline = match load(&arguments.file)? {
+        Ok(pipeline) => pipeline,
+        Err(code) => return Ok(code),
+    };
+    let mut options = JobOptions::new(stop_on_signal()?);
+    options.forget_sources = arguments.forget.clone();
+    let mut terminal = Terminal::new(arguments.json, arguments.quiet);
+    execute(&pipeline.plan, &pipeline.plugins, &options, &mut terminal)
+}
+
+/// Runs a plan and reports how it ended.
+pub fn execute(
+    plan: &Plan,
+    plugins: &PluginHost,
+    options: &JobOptions,
+    terminal: &mut Terminal,
+) -> Result<ExitCode> {
+    let ended = job::run(plan, plugins, options, terminal);
+    terminal.clear();
+    terminal.summary(plan, &ended?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A message at the first SIGINT or SIGTERM; the second ends the process at once.
+pub fn stop_on_signal() -> Result<Receiver<()>> {
+    let (sender, stop) = bounded(1);
+    let mut signals = Signals::new([SIGINT, SIGTERM])
+        .map_err(|e| Error::unavailable("cannot wait for signals").with(e))?;
+    std::thread::spawn(move || {
+        let mut asked = false;
+        for signal in signals.forever() {
+            if asked {
+                std::process::exit(128 + signal);
+            }
+            asked = true;
+            // A job that is already over needs no message. The sender stays: its end would be one.
+            let _ = sender.try_send(());
+        }
+    });
+    Ok(stop)
+}

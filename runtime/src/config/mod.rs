@@ -1,0 +1,476 @@
+//! The pipeline file as typed values. What the keys mean stands here, and in the JSON schema that
+//! `millrace schema` prints from these types.
+
+mod parse;
+mod types;
+mod values;
+
+pub use parse::parse;
+pub use types::{ColumnType, column_type};
+pub use values::{ByteSize, OneOrMany, OpaqueTable, Text, Timespan};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::diagnostic::Place;
+
+/// A pipeline: sources, tables, steps and sinks, each named by its table's key.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The directory of the pipeline file: relative paths start here.
+    pub directory: PathBuf,
+    pub settings: Settings,
+    pub sources: Vec<Named<SourceConfig>>,
+    pub tables: Vec<Named<TableConfig>>,
+    pub steps: Vec<Named<StepConfig>>,
+    pub sinks: Vec<Named<SinkConfig>>,
+}
+
+/// An entry with its name and the place of its header.
+#[derive(Debug, Clone)]
+pub struct Named<T> {
+    pub name: String,
+    pub place: Place,
+    pub config: T,
+}
+
+/// What concerns the pipeline as a whole.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The pipeline's name: its checkpoint belongs to it.
+    pub name: Text,
+    /// How many lanes read and transform side by side. Default: the machine's cores.
+    pub parallelism: Option<usize>,
+    /// Most rows in a batch. Default: 8192.
+    #[serde(default = "default_batch_rows")]
+    pub batch_rows: usize,
+    /// Directories in which `plugin = "NAME"` looks for `NAME.wasm`, before those of the
+    /// environment variable MILLRACE_PLUGIN_PATH. Default: `plugins`.
+    #[serde(default = "default_plugin_path")]
+    pub plugin_path: Vec<PathBuf>,
+    #[serde(default)]
+    pub checkpoint: CheckpointConfig,
+    #[serde(default)]
+    pub restart: RestartConfig,
+}
+
+fn default_batch_rows() -> usize {
+    8192
+}
+
+fn default_plugin_path() -> Vec<PathBuf> {
+    vec![PathBuf::from("plugins")]
+}
+
+/// When and where progress becomes durable.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointConfig {
+    /// Time between two epochs: output becomes visible this often. Default: 1s.
+    #[serde(default = "default_interval")]
+    pub interval: Timespan,
+    /// Directory of the checkpoint. Default: `.millrace/NAME` beside the pipeline file.
+    pub path: Option<PathBuf>,
+}
+
+fn default_interval() -> Timespan {
+    Timespan(Duration::from_secs(1))
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self { interval: default_interval(), path: None }
+    }
+}
+
+/// What happens when something outside is unavailable: a full disk, a server that is gone.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestartConfig {
+    /// How often to start again from the last checkpoint before giving up. Default: for ever.
+    pub attempts: Option<u32>,
+    /// Longest wait between two attempts; the first wait is 0.5s and doubles. Default: 30s.
+    #[serde(default = "default_delay_max")]
+    pub delay_max: Timespan,
+}
+
+fn default_delay_max() -> Timespan {
+    Timespan(Duration::from_secs(30))
+}
+
+impl Default for RestartConfig {
+    fn default() -> Self {
+        Self { attempts: None, delay_max: default_delay_max() }
+    }
+}
+
+/// Where rows come from.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(tag = "type", rename_all = "snake_case")]
+pub enum SourceConfig {
+    File(FileSourceConfig),
+    Generator(GeneratorConfig),
+    Stdin(StdinConfig),
+    Socket(SocketConfig),
+}
+
+/// How bytes become rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// One row per line, as bytes in the column `value`; a plugin parses it.
+    Raw,
+    /// One JSON object per line.
+    Ndjson,
+    Csv,
+    Parquet,
+}
+
+/// The columns of a source, by name: `{ id = "int64", at = "timestamp[ms]", tags = "list<string>" }`.
+pub type SchemaConfig = IndexMap<String, Text>;
+
+/// How CSV is written.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvConfig {
+    /// Whether the first line of each file names the columns. Default: true.
+    #[serde(default = "yes")]
+    pub header: bool,
+    /// Default: `,`.
+    #[serde(default = "comma")]
+    pub delimiter: char,
+    /// Texts that mean null, beside the empty one.
+    #[serde(default)]
+    pub nulls: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn comma() -> char {
+    ','
+}
+
+impl Default for CsvConfig {
+    fn default() -> Self {
+        Self { header: true, delimiter: ',', nulls: Vec::new() }
+    }
+}
+
+/// Files, each read once from start to end.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileSourceConfig {
+    /// A path or glob, or a list of them. Names that begin with `.` or `_` are left alone.
+    pub path: OneOrMany,
+    pub format: Format,
+    /// The columns; without it they are inferred from the first rows of the first file.
+    pub schema: Option<SchemaConfig>,
+    #[serde(default)]
+    pub csv: CsvConfig,
+    /// Look for new files this often, for ever. Without it the source ends after the last file.
+    pub follow: Option<Timespan>,
+    #[serde(default)]
+    pub limit_per_epoch: EpochLimit,
+}
+
+/// How much a source reads in one epoch, over all its lanes.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EpochLimit {
+    pub rows: Option<u64>,
+    pub files: Option<u64>,
+}
+
+/// Lines of standard input. They can't be read again: rows that no checkpoint has are lost by a
+/// crash.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StdinConfig {
+    pub format: Format,
+    pub schema: Option<SchemaConfig>,
+    #[serde(default)]
+    pub csv: CsvConfig,
+}
+
+/// Lines from TCP connections. They can't be read again: rows that no checkpoint has are lost by a
+/// crash.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SocketConfig {
+    /// `host:port` to connect to. The source ends when the other side closes.
+    pub connect: Option<Text>,
+    /// `host:port` to listen on, for any number of connections at a time.
+    pub listen: Option<Text>,
+    pub format: Format,
+    pub schema: Option<SchemaConfig>,
+    #[serde(default)]
+    pub csv: CsvConfig,
+}
+
+/// Made-up rows, the same for the same seed.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorConfig {
+    /// How many rows. Default: endless.
+    pub rows: Option<u64>,
+    /// Rows per second, over all lanes. Default: as fast as they are taken.
+    pub rate: Option<f64>,
+    /// Default: 0.
+    #[serde(default)]
+    pub seed: u64,
+    /// `columns` gives typed columns, `raw` one JSON object per row in the column `value`.
+    #[serde(default)]
+    pub format: GeneratorFormat,
+    /// With `raw`: the share of rows, from 0 to 1, that are damaged on purpose.
+    #[serde(default)]
+    pub malformed: f64,
+    /// The columns, in order.
+    pub fields: IndexMap<String, FieldConfig>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GeneratorFormat {
+    #[default]
+    Columns,
+    Raw,
+}
+
+/// How one column is made up.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum FieldConfig {
+    /// The row's number with this text before it: `{ sequence = "t" }`.
+    Sequence(String),
+    /// One of these values: `{ choice = ["DE", "US"] }`.
+    Choice(Vec<String>),
+    /// One of so many ids: `{ id = { prefix = "u", count = 1000 } }`.
+    Id(IdField),
+    /// A whole number from `min` to `max`, both included: `{ int = { min = 1, max = 6 } }`.
+    Int(IntField),
+    /// A number of a log-normal distribution, rounded to cents:
+    /// `{ lognormal = { mean = 3.0, deviation = 1.4 } }`.
+    Lognormal(LognormalField),
+    /// A time that moves on with each row: `{ timestamp = { start = "2024-01-01T00:00:00Z",
+    /// step = "2ms", jitter = "500ms" } }`. As JSON it is milliseconds since 1970.
+    Timestamp(TimestampField),
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IdField {
+    #[serde(default)]
+    pub prefix: String,
+    pub count: u64,
+    /// Share of rows, from 0 to 1, that go to a few popular ids. Default: 0.
+    #[serde(default)]
+    pub skew: f64,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IntField {
+    pub min: i64,
+    pub max: i64,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LognormalField {
+    pub mean: f64,
+    pub deviation: f64,
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimestampField {
+    pub start: Text,
+    pub step: Timespan,
+    /// Up to so much earlier, at random.
+    #[serde(default)]
+    pub jitter: Timespan,
+}
+
+/// Reference data for lookups, kept in memory.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableConfig {
+    /// One file.
+    pub path: Text,
+    /// Default: by the file's extension.
+    pub format: Option<Format>,
+    /// The columns; without it they are inferred.
+    pub schema: Option<SchemaConfig>,
+    #[serde(default)]
+    pub csv: CsvConfig,
+    /// Look this often whether the file has changed. Default: never.
+    pub refresh: Option<Timespan>,
+}
+
+/// What happens to rows on their way.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub enum StepConfig {
+    Sql(SqlConfig),
+    Plugin(Box<PluginConfig>),
+}
+
+/// Relational logic. The names in `FROM` are sources, steps, ports (`step.port`) and tables.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SqlConfig {
+    pub sql: Text,
+}
+
+/// The user's own logic.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PluginConfig {
+    /// The input: a source, a step or `step.port`, or a list of them.
+    pub from: OneOrMany,
+    /// A component's name in `plugin_path`, or a path that ends in `.wasm`.
+    pub plugin: Text,
+    /// Passed to the plugin as it is.
+    #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub config: OpaqueTable,
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// What the plugin may use of the host: `log`.
+    #[serde(default)]
+    pub grant: Vec<Text>,
+    /// What happens when the plugin fails on everything. Default: `stop`.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// End the pipeline with an error; nothing is lost.
+    #[default]
+    Stop,
+    /// Go on; every row that fails becomes a dead letter.
+    DeadLetter,
+}
+
+/// Bounds on one plugin.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Memory of one instance. Default: 64 MiB.
+    pub memory: ByteSize,
+    /// Time for one call. Default: 1s.
+    pub deadline: Timespan,
+    /// Bytes that one call may return. Default: 64 MiB.
+    pub output: ByteSize,
+    /// So many calls may fail one after the other before the plugin counts as failing on
+    /// everything. Default: 64.
+    pub consecutive_failures: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            memory: ByteSize::mib(64),
+            deadline: Timespan(Duration::from_secs(1)),
+            output: ByteSize::mib(64),
+            consecutive_failures: 64,
+        }
+    }
+}
+
+/// Where rows go.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(tag = "type", rename_all = "snake_case")]
+pub enum SinkConfig {
+    File(FileSinkConfig),
+    Console(ConsoleConfig),
+    Null(NullConfig),
+}
+
+impl SinkConfig {
+    pub fn from(&self) -> &OneOrMany {
+        match self {
+            Self::File(c) => &c.from,
+            Self::Console(c) => &c.from,
+            Self::Null(c) => &c.from,
+        }
+    }
+}
+
+/// Files in a directory, each complete from the moment it is seen; exactly once.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileSinkConfig {
+    pub from: OneOrMany,
+    /// The directory; made if it is missing.
+    pub path: PathBuf,
+    /// `ndjson`, `csv` or `parquet`. Default: `ndjson`.
+    #[serde(default = "default_sink_format")]
+    pub format: Format,
+    #[serde(default)]
+    pub roll: RollConfig,
+    /// Columns whose values become directories, `column=value`.
+    #[serde(default)]
+    pub partition_by: Vec<Text>,
+}
+
+fn default_sink_format() -> Format {
+    Format::Ndjson
+}
+
+/// When a file ends and the next one begins.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollConfig {
+    /// Before it grows past this size. Default: 128 MiB.
+    pub size: Option<ByteSize>,
+    /// Collect the output of epochs for so long before publishing it. Default: every epoch.
+    pub every: Option<Timespan>,
+}
+
+/// Rows as text on standard output, as soon as they come: after a crash some come twice.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConsoleConfig {
+    pub from: OneOrMany,
+    /// Print so many rows, then only count. Default: all.
+    pub limit: Option<u64>,
+}
+
+/// Counts rows and forgets them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NullConfig {
+    pub from: OneOrMany,
+}
+
+/// The shape of the whole file, for its JSON schema.
+#[derive(JsonSchema)]
+#[schemars(title = "Millrace pipeline")]
+#[allow(dead_code)]
+struct PipelineFile {
+    #[schemars(flatten)]
+    settings: Settings,
+    #[serde(default)]
+    source: IndexMap<String, SourceConfig>,
+    #[serde(default)]
+    table: IndexMap<String, TableConfig>,
+    #[serde(default)]
+    step: IndexMap<String, StepConfig>,
+    #[serde(default)]
+    sink: IndexMap<String, SinkConfig>,
+}
+
+/// The JSON schema of pipeline files, for editors.
+pub fn json_schema() -> schemars::Schema {
+    schemars::schema_for!(PipelineFile)
+}

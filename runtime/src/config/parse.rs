@@ -1,0 +1,237 @@
+//! Text to [`Config`], with every mistake of form.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    Config, Named, OpaqueTable, Settings, SinkConfig, SourceConfig, StepConfig, TableConfig,
+};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place, suggest};
+
+/// Mistakes in one entry beyond this many are not looked for.
+const MISTAKES_PER_ENTRY_MAX: usize = 20;
+
+/// Parses the pipeline file at `path`. Names and types are checked later, by the plan.
+///
+/// # Errors
+/// All mistakes of form.
+pub fn parse(path: &Path, text: &str) -> Result<Config, Diagnostics> {
+    let mut parser = Parser { found: Diagnostics::new(path, text) };
+    let config = match DeTable::parse(text) {
+        Ok(table) => parser.file(path, table.into_inner()),
+        Err(e) => {
+            parser.found.push(Diagnostic::error(e.span(), e.message()));
+            None
+        }
+    };
+    match config {
+        Some(config) if !parser.found.has_errors() => Ok(config),
+        _ => Err(parser.found),
+    }
+}
+
+struct Parser {
+    found: Diagnostics,
+}
+
+/// One `[kind.NAME]` before it is typed.
+struct Entry<'i> {
+    name: String,
+    header: Place,
+    table: DeTable<'i>,
+}
+
+impl Parser {
+    fn file(&mut self, path: &Path, mut table: DeTable) -> Option<Config> {
+        let sources = self.section(&mut table, "source");
+        let tables = self.section(&mut table, "table");
+        let steps = self.section(&mut table, "step");
+        let sinks = self.section(&mut table, "sink");
+        let settings = self.typed::<Settings>(table, 0..0);
+        let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+        let sources = self.each(sources, Self::source);
+        let tables = self.each(tables, |parser, entry| {
+            parser.typed::<TableConfig>(entry.table, entry.header)
+        });
+        let steps = self.each(steps, Self::step);
+        let sinks = self.each(sinks, Self::sink);
+        Some(Config { directory, settings: settings?, sources, tables, steps, sinks })
+    }
+
+    fn section<'i>(&mut self, file: &mut DeTable<'i>, kind: &str) -> Vec<Entry<'i>> {
+        let Some(value) = file.remove(kind) else { return Vec::new() };
+        let place = value.span();
+        let DeValue::Table(table) = value.into_inner() else {
+            let message = format!("`{kind}` must be a table");
+            let help = format!("write [{kind}.NAME] for each {kind}");
+            self.found.push(Diagnostic::error(place, message).help(help));
+            return Vec::new();
+        };
+        let mut entries = Vec::new();
+        for (key, value) in table {
+            let header = key.span();
+            let name = key.into_inner().into_owned();
+            match value.into_inner() {
+                DeValue::Table(table) => entries.push(Entry { name, header, table }),
+                _ => {
+                    let message = format!("`{kind}.{name}` must be a table");
+                    let help = format!("each {kind} has a name: [{kind}.NAME]");
+                    self.found.push(Diagnostic::error(header, message).help(help));
+                }
+            }
+        }
+        entries
+    }
+
+    fn each<'i, T>(
+        &mut self,
+        entries: Vec<Entry<'i>>,
+        typed: impl Fn(&mut Self, Entry<'i>) -> Option<T>,
+    ) -> Vec<Named<T>> {
+        let mut all = Vec::new();
+        for entry in entries {
+            let (name, place) = (entry.name.clone(), entry.header.clone());
+            if let Some(config) = typed(self, entry) {
+                all.push(Named { name, place, config });
+            }
+        }
+        all
+    }
+
+    fn source(&mut self, mut entry: Entry) -> Option<SourceConfig> {
+        let kinds = ["file", "generator", "stdin", "socket"];
+        let (kind, table, at) = (self.kind(&mut entry, &kinds)?, entry.table, entry.header);
+        Some(match kind.as_str() {
+            "file" => SourceConfig::File(self.typed(table, at)?),
+            "generator" => SourceConfig::Generator(self.typed(table, at)?),
+            "stdin" => SourceConfig::Stdin(self.typed(table, at)?),
+            _ => SourceConfig::Socket(self.typed(table, at)?),
+        })
+    }
+
+    fn sink(&mut self, mut entry: Entry) -> Option<SinkConfig> {
+        let kinds = ["file", "console", "null"];
+        let (kind, table, at) = (self.kind(&mut entry, &kinds)?, entry.table, entry.header);
+        Some(match kind.as_str() {
+            "file" => SinkConfig::File(self.typed(table, at)?),
+            "console" => SinkConfig::Console(self.typed(table, at)?),
+            _ => SinkConfig::Null(self.typed(table, at)?),
+        })
+    }
+
+    fn step(&mut self, mut entry: Entry) -> Option<StepConfig> {
+        if entry.table.contains_key("sql") {
+            if let Some((key, _)) = entry.table.get_key_value("from") {
+                let message = format!("step `{}` has `sql` and `from`", entry.name);
+                let help = "remove `from`: the SQL names its inputs in its own FROM";
+                self.found.push(Diagnostic::error(key.span(), message).help(help));
+                entry.table.remove("from");
+            }
+            return self.typed(entry.table, entry.header).map(StepConfig::Sql);
+        }
+        if !entry.table.contains_key("plugin") {
+            let message = format!("step `{}` has neither `sql` nor `plugin`", entry.name);
+            let help = "a step is SQL or a plugin: add `sql = \"SELECT ...\"` or `plugin = \"NAME\"`";
+            self.found.push(Diagnostic::error(entry.header, message).help(help));
+            return None;
+        }
+        let opaque = match entry.table.get("config").map(Spanned::get_ref) {
+            Some(DeValue::Table(table)) => match OpaqueTable::from_toml(table) {
+                Ok(opaque) => opaque,
+                Err((place, message)) => {
+                    self.found.push(Diagnostic::error(place, message));
+                    return None;
+                }
+            },
+            // Anything else is refused below, by its type.
+            _ => OpaqueTable::default(),
+        };
+        let mut plugin: super::PluginConfig = self.typed(entry.table, entry.header)?;
+        plugin.config = opaque;
+        Some(StepConfig::Plugin(Box::new(plugin)))
+    }
+
+    /// Takes `type` out of the entry.
+    fn kind(&mut self, entry: &mut Entry, known: &[&str]) -> Option<String> {
+        let list = known.join("`, `");
+        let Some(value) = entry.table.remove("type") else {
+            let message = format!("`{}` has no `type`", entry.name);
+            let help = format!("add one of: type = `{list}`");
+            self.found.push(Diagnostic::error(entry.header.clone(), message).help(help));
+            return None;
+        };
+        match value.get_ref().as_str() {
+            Some(kind) if known.contains(&kind) => Some(kind.to_owned()),
+            written => {
+                let written = written.unwrap_or("(not a text)");
+                let message = format!("unknown type `{written}`");
+                let near = suggest(written, known.iter().copied());
+                let help = near.unwrap_or_else(|| format!("known types: `{list}`"));
+                self.found.push(Diagnostic::error(value.span(), message).help(help));
+                None
+            }
+        }
+    }
+
+    /// The table as a `T`. An unknown key is noted and left out, so that the next mistake of the
+    /// same table is found as well.
+    fn typed<T: DeserializeOwned>(&mut self, mut table: DeTable, header: Place) -> Option<T> {
+        for _ in 0..MISTAKES_PER_ENTRY_MAX {
+            let value = Spanned::new(header.clone(), DeValue::Table(table.clone()));
+            let error = match T::deserialize(toml::de::ValueDeserializer::from(value)) {
+                Ok(typed) => return Some(typed),
+                Err(error) => error,
+            };
+            let place = error.span().filter(|s| !s.is_empty()).or(Some(header.clone()));
+            let (message, help) = reword(error.message());
+            let mut diagnostic = Diagnostic::error(place.clone(), message);
+            diagnostic.help = help;
+            self.found.push(diagnostic);
+            let unknown = error.message().starts_with("unknown field");
+            if !unknown || !remove_at(&mut table, &place.unwrap_or_default()) {
+                return None;
+            }
+        }
+        None
+    }
+}
+
+/// Serde's message in our words, with a remedy where there is one.
+fn reword(message: &str) -> (String, Option<String>) {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    if message.starts_with("unknown field") || message.starts_with("unknown variant") {
+        let (written, known) = quoted.split_first().unwrap_or((&"", &[]));
+        let what = if message.starts_with("unknown field") { "key" } else { "value" };
+        let help = suggest(written, known.iter().copied());
+        let help = help.unwrap_or_else(|| match known {
+            [] => "nothing is known here; remove it".to_owned(),
+            _ => format!("known here: `{}`", known.join("`, `")),
+        });
+        return (format!("unknown {what} `{written}`"), Some(help));
+    }
+    if message.starts_with("missing field") {
+        let key = quoted.first().unwrap_or(&"");
+        return (format!("the key `{key}` is missing"), Some(format!("add `{key} = ...`")));
+    }
+    (message.trim_end().to_owned(), None)
+}
+
+/// Removes the key at `place`, at whatever depth. Whether there was one.
+fn remove_at(table: &mut DeTable, place: &Place) -> bool {
+    let key = table.iter().find_map(|(key, value)| {
+        (key.span() == *place || value.span() == *place).then(|| key.get_ref().to_string())
+    });
+    if let Some(key) = key {
+        return table.remove(key.as_str()).is_some();
+    }
+    let tables = table.iter_mut().map(|(_, value)| value.get_mut());
+    tables
+        .filter_map(|value| match value {
+            DeValue::Table(inner) => Some(inner),
+            _ => None,
+        })
+        .any(|inner| remove_at(inner, place))
+}

@@ -1,0 +1,76 @@
+//! The running parts of a plan: operators and sinks for every lane.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::metrics::{Metrics, NodeMetrics};
+use crate::operators::{Decode, Lookup, LookupView, PluginStep, Project};
+use crate::plan::{Node, NodeKind, Plan};
+use crate::plugin::PluginHost;
+use crate::sink::{self, SinkContext};
+use crate::table::Table;
+use crate::task::Stage;
+
+/// What all lanes of a job share.
+pub struct Shared<'a> {
+    plan: &'a Plan,
+    plugins: &'a PluginHost,
+    pub tables: Vec<Arc<Table>>,
+    /// By node.
+    lookups: BTreeMap<usize, Arc<LookupView>>,
+}
+
+impl<'a> Shared<'a> {
+    /// Loads the tables and indexes them.
+    ///
+    /// # Errors
+    /// If a table can't be read.
+    pub fn new(plan: &'a Plan, plugins: &'a PluginHost) -> Result<Self> {
+        let tables = plan.tables.iter().map(|table| Table::load(table.clone()));
+        let tables = tables.collect::<Result<Vec<_>>>()?;
+        let mut lookups = BTreeMap::new();
+        for (at, node) in plan.nodes.iter().enumerate() {
+            if let NodeKind::Lookup(lookup) = &node.kind {
+                lookups.insert(at, LookupView::new(lookup, tables[lookup.table].clone())?);
+            }
+        }
+        Ok(Self { plan, plugins, tables, lookups })
+    }
+
+    /// What runs at the node `at` in one lane.
+    ///
+    /// # Errors
+    /// If it can't be opened.
+    pub fn stage(&self, at: usize, context: &SinkContext) -> Result<Stage> {
+        let node: &Node = &self.plan.nodes[at];
+        let name = &node.name;
+        Ok(match &node.kind {
+            NodeKind::Decode(plan) => Stage::Operator(Box::new(Decode::new(name, plan)?)),
+            NodeKind::Project(plan) => Stage::Operator(Box::new(Project::new(name, plan))),
+            NodeKind::Plugin(plan) => {
+                Stage::Operator(Box::new(PluginStep::new(plan, self.plugins)?))
+            }
+            NodeKind::Lookup(_) => match self.lookups.get(&at) {
+                Some(view) => Stage::Operator(Box::new(Lookup::new(view.clone()))),
+                None => return Err(Error::internal("a lookup without its table")),
+            },
+            NodeKind::Sink(plan) => {
+                let input = node.inputs[0];
+                let port = &self.plan.nodes[input.node].ports[input.port];
+                Stage::Sink(sink::open(name, plan, port, context)?)
+            }
+            NodeKind::Source(_) => return Err(Error::internal("a source within a chain")),
+        })
+    }
+}
+
+/// Counters for every node and port.
+pub fn metrics(plan: &Plan) -> Arc<Metrics> {
+    let node = |node: &Node| NodeMetrics {
+        name: node.name.clone(),
+        rows_in: Default::default(),
+        ports: node.ports.iter().map(|port| (port.name.clone(), Default::default())).collect(),
+    };
+    Arc::new(Metrics { nodes: plan.nodes.iter().map(node).collect() })
+}

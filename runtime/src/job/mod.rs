@@ -1,0 +1,96 @@
+//! A plan at work: tasks spawned and supervised, epochs coordinated, restarts after failures.
+
+mod attempt;
+mod build;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+
+use crate::epoch::Epoch;
+use crate::error::{ErrorKind, Result};
+use crate::metrics::Metrics;
+use crate::plan::Plan;
+use crate::plugin::PluginHost;
+use crate::storage::{LocalStorage, Storage};
+
+/// The first wait before a restart; each further one is twice as long.
+const RESTART_DELAY: Duration = Duration::from_millis(500);
+
+/// What a job is run with.
+pub struct JobOptions {
+    pub storage: Arc<dyn Storage>,
+    /// A message, or the end of the channel's other side, stops the job after one more epoch.
+    pub stop: Receiver<()>,
+    /// Sources that are no longer in the pipeline and whose positions may be forgotten.
+    pub forget_sources: Vec<String>,
+}
+
+impl JobOptions {
+    /// On the machine's own file system.
+    pub fn new(stop: Receiver<()>) -> Self {
+        Self { storage: Arc::new(LocalStorage), stop, forget_sources: Vec::new() }
+    }
+}
+
+/// How a job is getting on.
+pub struct Progress<'a> {
+    pub plan: &'a Plan,
+    pub metrics: &'a Metrics,
+    pub epoch: Epoch,
+    pub elapsed: Duration,
+}
+
+/// Hears of a job's progress: about once per second, at least once per epoch, and of restarts.
+pub trait Observer {
+    fn progress(&mut self, progress: &Progress);
+    /// The job failed for `error` and starts again after `delay`.
+    fn restart(&mut self, error: &crate::error::Error, delay: Duration);
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub struct Summary {
+    pub metrics: Arc<Metrics>,
+    /// The last committed epoch.
+    pub epoch: Epoch,
+    pub elapsed: Duration,
+}
+
+/// Runs a job until its sources end, it is stopped, or it fails.
+///
+/// # Errors
+/// What it failed for, once it is not worth another try.
+pub fn run(
+    plan: &Plan,
+    plugins: &PluginHost,
+    options: &JobOptions,
+    observer: &mut dyn Observer,
+) -> Result<Summary> {
+    let started = Instant::now();
+    let mut delay = RESTART_DELAY;
+    let mut attempts = 0;
+    loop {
+        let mut progressed = false;
+        let error = match attempt::run(plan, plugins, options, observer, started, &mut progressed) {
+            Ok(summary) => return Ok(summary),
+            Err(error) => error,
+        };
+        if progressed {
+            attempts = 0;
+            delay = RESTART_DELAY;
+        }
+        attempts += 1;
+        let given_up = plan.restart.attempts.is_some_and(|max| attempts > max);
+        if error.kind != ErrorKind::Unavailable || given_up {
+            return Err(error);
+        }
+        let wait = delay.min(plan.restart.delay_max);
+        observer.restart(&error, wait);
+        match options.stop.recv_timeout(wait) {
+            Err(crossbeam_channel::RecvTimeoutError::Timeout) => delay *= 2,
+            Ok(()) | Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return Err(error),
+        }
+    }
+}

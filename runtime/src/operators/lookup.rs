@@ -1,0 +1,251 @@
+//! A stream enriched from a table: the table's rows in a hash index, shared by all lanes.
+
+use std::hash::BuildHasher;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::DataType;
+use arrow::row::{RowConverter, Rows, SortField};
+use datafusion::physical_expr::PhysicalExpr;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::project::project;
+use crate::batch::{Batch, Origin, Partition, record_batch};
+use crate::error::Result;
+use crate::operator::{Operator, Outputs};
+use crate::plan::{LookupKind, LookupPlan};
+use crate::table::{Table, TableVersion};
+
+const MAIN: usize = 0;
+/// Ends a chain of rows with the same key.
+const END: u32 = u32::MAX;
+
+/// A table as one lookup sees it, with the index of its newest version.
+pub struct LookupView {
+    plan: LookupPlan,
+    table: Arc<Table>,
+    index: Mutex<Arc<Index>>,
+}
+
+impl LookupView {
+    /// # Errors
+    /// If a key can't be computed.
+    pub fn new(plan: &LookupPlan, table: Arc<Table>) -> Result<Arc<Self>> {
+        let index = Index::new(plan, &table.current())?;
+        let index = Mutex::new(Arc::new(index));
+        Ok(Arc::new(Self { plan: plan.clone(), table, index }))
+    }
+
+    /// The index of the table's newest version; built by the lane that first sees it.
+    fn current(&self) -> Result<Arc<Index>> {
+        let version = self.table.current();
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        if index.number != version.number {
+            *index = Arc::new(Index::new(&self.plan, &version)?);
+        }
+        Ok(index.clone())
+    }
+}
+
+/// The rows of one version, found by key.
+struct Index {
+    number: u64,
+    rows: RecordBatch,
+    keys: Option<Rows>,
+    hasher: DefaultHashBuilder,
+    /// The first row of each key.
+    first: HashTable<u32>,
+    /// The next row with the same key.
+    next: Vec<u32>,
+}
+
+impl Index {
+    fn new(plan: &LookupPlan, version: &TableVersion) -> Result<Self> {
+        let mut rows = version.rows.clone();
+        for step in &plan.view {
+            let partition = Partition { source: String::new(), name: String::new() };
+            let origin = Origin::consecutive(Arc::new(partition), 0);
+            rows = project(step, &Batch::new(rows, origin))?.rows;
+        }
+        let mut index = Self {
+            number: version.number,
+            next: vec![END; rows.num_rows()],
+            keys: None,
+            hasher: DefaultHashBuilder::default(),
+            first: HashTable::with_capacity(rows.num_rows()),
+            rows,
+        };
+        let columns = evaluate(&plan.table_keys, &index.rows)?;
+        let keys = converter(&columns)?.convert_columns(&columns)?;
+        // Backwards, so that a chain gives the rows of a key in the table's order.
+        for row in (0..index.rows.num_rows()).rev() {
+            if columns.iter().any(|column| column.is_null(row)) {
+                continue;
+            }
+            let key = keys.row(row);
+            let hash = index.hasher.hash_one(key);
+            let (hasher, next) = (&index.hasher, &mut index.next);
+            let same = |other: &u32| keys.row(*other as usize) == key;
+            match index.first.find_mut(hash, same) {
+                Some(first) => next[row] = std::mem::replace(first, row as u32),
+                None => {
+                    let rehash = |other: &u32| hasher.hash_one(keys.row(*other as usize));
+                    index.first.insert_unique(hash, row as u32, rehash);
+                }
+            }
+        }
+        index.keys = Some(keys);
+        Ok(index)
+    }
+
+    /// Pairs of rows (stream, table) with the same key, in the stream's order.
+    fn pairs(&self, columns: &[ArrayRef], keys: &Rows) -> (Vec<u32>, Vec<u32>) {
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        let Some(own) = &self.keys else { return (left, right) };
+        let nullable = columns.iter().any(|column| column.null_count() > 0);
+        for row in 0..keys.num_rows() {
+            if nullable && columns.iter().any(|column| column.is_null(row)) {
+                continue;
+            }
+            let key = keys.row(row);
+            let hash = self.hasher.hash_one(key);
+            let same = |other: &u32| own.row(*other as usize) == key;
+            let mut at = self.first.find(hash, same).copied().unwrap_or(END);
+            while at != END {
+                left.push(row as u32);
+                right.push(at);
+                at = self.next[at as usize];
+            }
+        }
+        (left, right)
+    }
+}
+
+pub struct Lookup {
+    view: Arc<LookupView>,
+    converter: Option<RowConverter>,
+}
+
+impl Lookup {
+    pub fn new(view: Arc<LookupView>) -> Self {
+        Self { view, converter: None }
+    }
+}
+
+impl Operator for Lookup {
+    fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
+        let view = self.view.clone();
+        let (plan, index) = (&view.plan, view.current()?);
+        let columns = evaluate(&plan.stream_keys, &batch.rows)?;
+        let converter = match &mut self.converter {
+            Some(converter) => converter,
+            none => none.insert(converter(&columns)?),
+        };
+        let keys = converter.convert_columns(&columns)?;
+        let (mut left, mut right) = index.pairs(&columns, &keys);
+        if let Some(filter) = &plan.filter {
+            let both = both_sides(plan, &batch, &index, &left, &right)?;
+            let keep = filter.evaluate(&both)?.into_array(both.num_rows())?;
+            let keep = keep.as_boolean();
+            let kept = |i: &usize| keep.is_valid(*i) && keep.value(*i);
+            let kept: Vec<usize> = (0..left.len()).filter(kept).collect();
+            (left, right) = kept.into_iter().map(|i| (left[i], right[i])).unzip();
+        }
+        let joined = match plan.kind {
+            LookupKind::Inner => pairs_batch(plan, &batch, &index, &left, &right)?,
+            LookupKind::Left => {
+                let (left, right) = with_unmatched(batch.len(), &left, &right);
+                pairs_batch(plan, &batch, &index, &left, &right)?
+            }
+            LookupKind::Semi => {
+                left.dedup();
+                batch.take(&UInt32Array::from(left))?
+            }
+            LookupKind::Anti => {
+                let mut matched = vec![false; batch.len()];
+                left.iter().for_each(|row| matched[*row as usize] = true);
+                let rows = (0..batch.len() as u32).filter(|row| !matched[*row as usize]);
+                batch.take(&UInt32Array::from_iter_values(rows))?
+            }
+        };
+        out.emit(MAIN, joined);
+        Ok(())
+    }
+}
+
+fn evaluate(exprs: &[Arc<dyn PhysicalExpr>], rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
+    let evaluate = |expr: &Arc<dyn PhysicalExpr>| {
+        Ok(expr.evaluate(rows)?.into_array(rows.num_rows())?)
+    };
+    exprs.iter().map(evaluate).collect()
+}
+
+fn converter(columns: &[ArrayRef]) -> Result<RowConverter> {
+    let field = |column: &ArrayRef| SortField::new(DataType::clone(column.data_type()));
+    Ok(RowConverter::new(columns.iter().map(field).collect())?)
+}
+
+/// Adds each row of the stream that has no pair, without a row of the table, in its place.
+fn with_unmatched(rows: usize, left: &[u32], right: &[u32]) -> (Vec<u32>, Vec<Option<u32>>) {
+    let mut all = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    let mut at = 0;
+    for row in 0..rows as u32 {
+        if left.get(at) != Some(&row) {
+            all.0.push(row);
+            all.1.push(None);
+        }
+        while left.get(at) == Some(&row) {
+            all.0.push(row);
+            all.1.push(Some(right[at]));
+            at += 1;
+        }
+    }
+    all
+}
+
+fn pairs_batch<R>(
+    plan: &LookupPlan,
+    batch: &Batch,
+    index: &Index,
+    left: &[u32],
+    right: &[R],
+) -> Result<Batch>
+where
+    R: Copy + Into<Option<u32>>,
+{
+    let rows = UInt32Array::from(left.to_vec());
+    let every = left.len() == batch.len() && left.iter().copied().eq(0..batch.len() as u32);
+    let (stream, origin) = if every {
+        (batch.rows.columns().to_vec(), batch.origin.clone())
+    } else {
+        (taken(&batch.rows, &rows)?, batch.take_origin(&rows))
+    };
+    let right: UInt32Array = right.iter().map(|row| (*row).into()).collect();
+    let table = taken(&index.rows, &right)?;
+    let columns = in_order(plan.table_first, stream, table);
+    Ok(Batch::new(record_batch(plan.schema.clone(), columns, left.len())?, origin))
+}
+
+fn both_sides(
+    plan: &LookupPlan,
+    batch: &Batch,
+    index: &Index,
+    left: &[u32],
+    right: &[u32],
+) -> Result<RecordBatch> {
+    let stream = taken(&batch.rows, &UInt32Array::from(left.to_vec()))?;
+    let table = taken(&index.rows, &UInt32Array::from(right.to_vec()))?;
+    record_batch(plan.both.clone(), in_order(plan.table_first, stream, table), left.len())
+}
+
+fn taken(rows: &RecordBatch, indices: &UInt32Array) -> Result<Vec<ArrayRef>> {
+    rows.columns().iter().map(|column| Ok(take(column, indices, None)?)).collect()
+}
+
+fn in_order(table_first: bool, stream: Vec<ArrayRef>, table: Vec<ArrayRef>) -> Vec<ArrayRef> {
+    match table_first {
+        false => [stream, table].concat(),
+        true => [table, stream].concat(),
+    }
+}

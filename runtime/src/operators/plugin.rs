@@ -1,0 +1,171 @@
+//! A step that runs a component: batches cross whole, and failures are traced to their rows.
+
+use std::sync::Arc;
+
+use arrow::datatypes::Fields;
+
+use crate::batch::Batch;
+use crate::config::OnFailure;
+use crate::dead_letter::{Refusal, Refuser, letters};
+use crate::error::{Error, Result};
+use crate::operator::{Operator, Outputs};
+use crate::plan::{PluginPlan, PortColumn};
+use crate::plugin::{
+    CallFailure, CallOutput, Crossing, Instance, Loaded, PluginHost, PortRows, StartFailure, limits,
+};
+
+pub struct PluginStep {
+    plan: PluginPlan,
+    loaded: Arc<Loaded>,
+    refuser: Refuser,
+    /// `None` after a failure: the next call gets a fresh one.
+    instance: Option<Instance>,
+    /// Failed calls since the last that succeeded.
+    failures: u32,
+}
+
+impl PluginStep {
+    /// # Errors
+    /// If the component was not planned.
+    pub fn new(plan: &PluginPlan, host: &PluginHost) -> Result<Self> {
+        let refuser = Refuser {
+            step: plan.step.clone(),
+            plugin: Some((plan.plugin.clone(), plan.digest.clone())),
+        };
+        let loaded = host.planned(&plan.digest)?;
+        Ok(Self { plan: plan.clone(), loaded, refuser, instance: None, failures: 0 })
+    }
+
+    /// One call on `batch`. A failure takes the instance with it: whatever is left in its memory
+    /// can't be trusted.
+    fn call(&mut self, batch: &Batch) -> Result<Result<CallOutput, CallFailure>> {
+        let crossing = Crossing::new(&batch.rows, &self.plan.reads)?;
+        let mut instance = match self.instance.take() {
+            Some(instance) => instance,
+            None => match self.start() {
+                Ok(instance) => instance,
+                Err(failure) => return Ok(Err(failure)),
+            },
+        };
+        let adds: Vec<&Fields> = self.plan.ports.iter().map(|port| &port.adds).collect();
+        let called = crossing.call(&mut instance, &adds);
+        if called.is_ok() {
+            self.instance = Some(instance);
+        }
+        Ok(called)
+    }
+
+    fn start(&self) -> Result<Instance, CallFailure> {
+        let plan = &self.plan;
+        let limits = limits(&plan.limits);
+        let started = self.loaded.start(&plan.step, limits, &plan.config, plan.input.fields());
+        match started {
+            Ok((instance, _)) => Ok(instance),
+            Err(StartFailure::Call(failure)) => Err(failure),
+            Err(StartFailure::Config(errors)) => {
+                let texts: Vec<&str> = errors.iter().map(|e| e.message.as_str()).collect();
+                let message = format!("refused its config at a restart: {}", texts.join("; "));
+                Err(CallFailure::new("failed", message))
+            }
+        }
+    }
+
+    /// What becomes of `part` of a batch, `offset` rows into it, whose call failed.
+    fn failed(&mut self, offset: usize, rows: usize, failure: &CallFailure) -> Result<Verdict> {
+        self.failures += 1;
+        if self.failures < self.plan.limits.consecutive_failures {
+            return Ok(if rows == 1 { Verdict::Refuse } else { Verdict::Halve });
+        }
+        match self.plan.on_failure {
+            OnFailure::DeadLetter => Ok(Verdict::Refuse),
+            OnFailure::Stop => Err(Error::plugin(format!(
+                "plugin `{}` of step `{}` failed {} times in a row, the last time on row {offset} \
+                 of a batch: {}{}. Nothing is lost: mend the plugin and run again, or set \
+                 on_failure = \"dead_letter\" to go on without these rows",
+                self.plan.plugin,
+                self.plan.step,
+                self.failures,
+                failure.message,
+                failure.backtrace.as_ref().map(|b| format!("\n{b}")).unwrap_or_default(),
+            ))),
+        }
+    }
+
+    fn emit(&self, batch: &Batch, output: CallOutput, out: &mut Outputs) -> Result<()> {
+        for rows in output.ports {
+            let port = rows.port;
+            out.emit(port, self.assemble(batch, rows)?);
+        }
+        if !output.errors.is_empty() {
+            out.emit(self.plan.errors, letters(&self.refuser, batch, &output.errors)?);
+        }
+        Ok(())
+    }
+
+    /// Carries the columns over that the plugin did not write.
+    fn assemble(&self, batch: &Batch, returned: PortRows) -> Result<Batch> {
+        let port = &self.plan.ports[returned.port];
+        let carried: Vec<usize> = port
+            .columns
+            .iter()
+            .filter_map(|column| match column {
+                PortColumn::Input(at) => Some(*at),
+                PortColumn::Added(_) => None,
+            })
+            .collect();
+        let carried = Batch::new(batch.rows.project(&carried)?, batch.origin.clone());
+        let carried = match &returned.rows {
+            None => carried,
+            Some(rows) => carried.take(rows)?,
+        };
+        let mut kept = carried.rows.columns().iter();
+        let columns = port.columns.iter().filter_map(|column| match column {
+            PortColumn::Input(_) => kept.next().cloned(),
+            PortColumn::Added(at) => returned.columns.get(*at).cloned(),
+        });
+        carried.with_columns(port.schema.clone(), columns.collect())
+    }
+}
+
+enum Verdict {
+    /// Try each half by itself.
+    Halve,
+    /// All rows of the part become dead letters.
+    Refuse,
+}
+
+impl Operator for PluginStep {
+    fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
+        let mut refusals: Vec<Refusal> = Vec::new();
+        let mut waiting = vec![(0, batch.len())];
+        while let Some((offset, rows)) = waiting.pop() {
+            let part = if rows == batch.len() { batch.clone() } else { batch.slice(offset, rows) };
+            let failure = match self.call(&part)? {
+                Ok(output) => {
+                    self.failures = 0;
+                    self.emit(&part, output, out)?;
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            match self.failed(offset, rows, &failure)? {
+                Verdict::Halve => {
+                    let half = rows / 2;
+                    waiting.push((offset + half, rows - half));
+                    waiting.push((offset, half));
+                }
+                Verdict::Refuse => refusals.extend((offset..offset + rows).map(|row| Refusal {
+                    row: row as u32,
+                    code: failure.code.to_owned(),
+                    message: failure.message.clone(),
+                    column: None,
+                    backtrace: failure.backtrace.clone(),
+                })),
+            }
+        }
+        if !refusals.is_empty() {
+            out.emit(self.plan.errors, letters(&self.refuser, &batch, &refusals)?);
+        }
+        Ok(())
+    }
+}

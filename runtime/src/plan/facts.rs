@@ -1,0 +1,112 @@
+//! What must be known of the world before a pipeline can be planned.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::{Fields, SchemaRef};
+
+use crate::config::{ColumnType, LimitsConfig};
+
+/// What was found out about sources and tables, by name.
+#[derive(Debug, Default)]
+pub struct Facts {
+    pub sources: BTreeMap<String, Result<Probed, ProbeError>>,
+    pub tables: BTreeMap<String, Result<Probed, ProbeError>>,
+}
+
+/// The columns of a source or table.
+#[derive(Debug, Clone)]
+pub struct Probed {
+    pub schema: SchemaRef,
+    /// The types in which values stand in the input.
+    pub read_as: SchemaRef,
+}
+
+impl Probed {
+    /// Columns that stand in the input as they are.
+    pub fn plain(schema: SchemaRef) -> Self {
+        Self { read_as: schema.clone(), schema }
+    }
+}
+
+/// Why the columns are not known.
+#[derive(Debug, Clone)]
+pub struct ProbeError {
+    pub message: String,
+    pub help: String,
+    /// The key at fault.
+    pub key: ProbeKey,
+}
+
+/// Where in its entry a probe went wrong.
+#[derive(Debug, Clone)]
+pub enum ProbeKey {
+    Path,
+    /// This column's type.
+    Column(String),
+    Entry,
+}
+
+impl ProbeError {
+    pub fn new(key: ProbeKey, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into(), key }
+    }
+}
+
+/// A schema from the types that the pipeline file gives.
+pub(crate) fn schema_of(types: &[(String, ColumnType)]) -> Probed {
+    let schema = |pick: fn(&ColumnType) -> &arrow::datatypes::DataType| -> SchemaRef {
+        let field = |(name, column): &(String, ColumnType)| {
+            arrow::datatypes::Field::new(name, pick(column).clone(), true)
+        };
+        std::sync::Arc::new(arrow::datatypes::Schema::new(
+            types.iter().map(field).collect::<Vec<_>>(),
+        ))
+    };
+    Probed { schema: schema(|c| &c.data_type), read_as: schema(|c| &c.read_as) }
+}
+
+/// Starts plugins to hear what they say of themselves.
+pub trait PluginCatalog {
+    /// Called for each plugin step while planning, once its input's schema is known.
+    ///
+    /// # Errors
+    /// Why the step can't run: the component, its configuration or its input.
+    fn describe(&self, request: &PluginRequest) -> Result<Described, Vec<PluginRefusal>>;
+}
+
+/// A plugin step as the pipeline file has it.
+#[derive(Debug)]
+pub struct PluginRequest<'a> {
+    pub plugin: &'a str,
+    /// JSON.
+    pub config: &'a str,
+    pub input: &'a Fields,
+    pub limits: &'a LimitsConfig,
+    pub grant_log: bool,
+}
+
+/// What a plugin says.
+#[derive(Debug, Clone)]
+pub struct Described {
+    pub digest: String,
+    pub reads: Vec<String>,
+    pub ports: Vec<DescribedPort>,
+}
+
+#[derive(Debug, Clone)]
+pub struct DescribedPort {
+    pub name: String,
+    pub adds: Fields,
+    pub drops: Vec<String>,
+}
+
+/// Why a plugin step can't run.
+#[derive(Debug, Clone)]
+pub enum PluginRefusal {
+    /// There is no such component, or it can't be used.
+    Component { message: String, help: String },
+    /// The plugin does not accept its configuration, at this path.
+    Config { path: String, message: String },
+    /// The plugin does not accept its input, or says something of itself that can't be.
+    Plugin { message: String },
+}

@@ -1,0 +1,274 @@
+//! What a pipeline will do: names resolved, schemas followed, grants and capabilities checked.
+//!
+//! Planning is pure: it works on facts that were gathered before ([`Facts`], and the answers of
+//! [`PluginCatalog`]), and does no I/O itself.
+
+mod build;
+pub mod columns;
+mod facts;
+mod names;
+mod plugin;
+mod replay;
+mod sinks;
+
+pub use build::{checkpoint_directory, plan, table_format};
+pub use names::Endpoint;
+pub use facts::{
+    Described, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest, ProbeError,
+    ProbeKey, Probed,
+};
+pub(crate) use facts::schema_of;
+pub use replay::{REPLAY_PREFIX, plan_replay};
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::physical_expr::PhysicalExpr;
+
+use crate::config::{
+    ConsoleConfig, CsvConfig, FileSinkConfig, Format, LimitsConfig, OnFailure, SourceConfig,
+    TableConfig,
+};
+
+/// A checked pipeline.
+#[derive(Debug)]
+pub struct Plan {
+    pub name: String,
+    /// Relative paths start here.
+    pub directory: PathBuf,
+    /// Upper bound of lanes per source.
+    pub parallelism: usize,
+    pub batch_rows: usize,
+    pub checkpoint: CheckpointPlan,
+    pub restart: RestartPlan,
+    pub tables: Vec<TablePlan>,
+    /// In an order in which every node comes after its inputs.
+    pub nodes: Vec<Node>,
+}
+
+impl Plan {
+    /// The digest of each plugin step's component.
+    pub fn digests(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Plugin(plugin) => Some((node.name.as_str(), plugin.digest.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The names of the sources whose positions the checkpoint keeps.
+    pub fn source_names(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Source(source) => Some(source.name.as_str()),
+            _ => None,
+        })
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct CheckpointPlan {
+    pub directory: PathBuf,
+    pub interval: Duration,
+}
+
+impl CheckpointPlan {
+    /// Where errors go that nobody reads.
+    pub fn dead_letters(&self) -> PathBuf {
+        self.directory.join("dead-letters")
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct RestartPlan {
+    pub attempts: Option<u32>,
+    pub delay_max: Duration,
+}
+
+/// One node of the dataflow.
+#[derive(Debug)]
+pub struct Node {
+    /// The step's name; what a step was split into has `#` and a part's name after it.
+    pub name: String,
+    pub kind: NodeKind,
+    pub inputs: Vec<Input>,
+    pub ports: Vec<Port>,
+}
+
+/// An edge: which port of which node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Input {
+    pub node: usize,
+    pub port: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct Port {
+    pub name: String,
+    pub schema: SchemaRef,
+}
+
+/// What a node does.
+#[derive(Debug)]
+pub enum NodeKind {
+    Source(SourceNode),
+    Decode(DecodePlan),
+    Plugin(Box<PluginPlan>),
+    Project(ProjectPlan),
+    Lookup(LookupPlan),
+    Sink(SinkPlan),
+}
+
+#[derive(Debug)]
+pub struct SourceNode {
+    /// The name under which the checkpoint keeps positions.
+    pub name: String,
+    pub plan: SourcePlan,
+}
+
+#[derive(Debug)]
+pub enum SourcePlan {
+    Config(SourceConfig),
+    /// Dead letters of a step, to be tried again.
+    Replay(ReplayPlan),
+}
+
+#[derive(Debug)]
+pub struct ReplayPlan {
+    /// The step that gets the rows.
+    pub step: String,
+    pub files: Vec<PathBuf>,
+}
+
+/// Raw records to columns.
+#[derive(Debug, Clone)]
+pub struct DecodePlan {
+    /// `Ndjson` or `Csv`.
+    pub format: Format,
+    pub csv: CsvConfig,
+    /// The types in which values stand in the input.
+    pub read_as: SchemaRef,
+    pub schema: SchemaRef,
+}
+
+/// A step that runs a component.
+#[derive(Debug, Clone)]
+pub struct PluginPlan {
+    pub step: String,
+    pub plugin: String,
+    pub digest: String,
+    pub config: String,
+    pub limits: LimitsConfig,
+    pub grant_log: bool,
+    pub on_failure: OnFailure,
+    pub input: SchemaRef,
+    /// Indices of the input columns that cross, in the plugin's order.
+    pub reads: Vec<usize>,
+    pub ports: Vec<PluginPort>,
+    /// Index of the port `errors`.
+    pub errors: usize,
+}
+
+/// How the rows of a plugin's port are put together.
+#[derive(Debug, Clone)]
+pub struct PluginPort {
+    /// The columns that the plugin returns.
+    pub adds: arrow::datatypes::Fields,
+    pub schema: SchemaRef,
+    pub columns: Vec<PortColumn>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortColumn {
+    /// Carried over: index of the input's column.
+    Input(usize),
+    /// Written by the plugin: index into `adds`.
+    Added(usize),
+}
+
+/// Columns picked, then rows filtered, then expressions evaluated.
+#[derive(Debug, Clone)]
+pub struct ProjectPlan {
+    /// Indices of the input's columns; `None`: all.
+    pub columns: Option<Vec<usize>>,
+    pub filter: Option<Arc<dyn PhysicalExpr>>,
+    /// `None`: the columns as they are.
+    pub exprs: Option<Vec<Arc<dyn PhysicalExpr>>>,
+    pub schema: SchemaRef,
+}
+
+/// Rows enriched with what a table holds for their key.
+#[derive(Debug, Clone)]
+pub struct LookupPlan {
+    pub table: usize,
+    /// What is done to the table's rows before they are looked up.
+    pub view: Vec<ProjectPlan>,
+    /// Keys over the stream's and over the view's columns.
+    pub stream_keys: Vec<Arc<dyn PhysicalExpr>>,
+    pub table_keys: Vec<Arc<dyn PhysicalExpr>>,
+    pub kind: LookupKind,
+    /// Over the columns of both sides, in the order of `schema`.
+    pub filter: Option<Arc<dyn PhysicalExpr>>,
+    /// Whether the table's columns stand before the stream's.
+    pub table_first: bool,
+    /// Of both sides together.
+    pub both: SchemaRef,
+    pub schema: SchemaRef,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookupKind {
+    /// Rows with a match, once for each.
+    Inner,
+    /// All rows; nulls where there is no match.
+    Left,
+    /// Rows with a match, once; the stream's columns only.
+    Semi,
+    /// Rows without a match; the stream's columns only.
+    Anti,
+}
+
+#[derive(Debug, Clone)]
+pub struct TablePlan {
+    pub name: String,
+    pub config: TableConfig,
+    pub path: PathBuf,
+    pub format: Format,
+    pub read_as: SchemaRef,
+    pub schema: SchemaRef,
+}
+
+#[derive(Debug, Clone)]
+pub enum SinkPlan {
+    File(FileSinkPlan),
+    Console(ConsoleConfig),
+    Null,
+}
+
+#[derive(Debug, Clone)]
+pub struct FileSinkPlan {
+    pub directory: PathBuf,
+    pub format: Format,
+    pub size_max: u64,
+    pub every: Option<Duration>,
+    /// Indices of the columns that become directories.
+    pub partition_by: Vec<usize>,
+    /// Rows here are dead letters that nobody reads.
+    pub dead_letters: bool,
+}
+
+/// The default of `roll.size`.
+pub const ROLL_SIZE: u64 = 128 << 20;
+
+impl FileSinkPlan {
+    fn new(config: &FileSinkConfig, directory: PathBuf, partition_by: Vec<usize>) -> Self {
+        Self {
+            directory,
+            format: config.format,
+            size_max: config.roll.size.map_or(ROLL_SIZE, |size| size.0),
+            every: config.roll.every.map(|every| every.0),
+            partition_by,
+            dead_letters: false,
+        }
+    }
+}

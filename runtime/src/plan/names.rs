@@ -1,0 +1,82 @@
+//! Who can be read under which name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::datatypes::SchemaRef;
+
+use super::Input;
+use crate::diagnostic::suggest;
+
+/// The port that a bare name means.
+pub const MAIN: &str = "main";
+/// The port of refused rows, which every source and step has.
+pub const ERRORS: &str = "errors";
+
+/// Rows that can be read: of one port, or of the same port of a step's parts.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    pub inputs: Vec<Input>,
+    pub schema: SchemaRef,
+}
+
+/// All ports that exist so far, and which of them are read.
+#[derive(Debug, Default)]
+pub struct Names {
+    endpoints: BTreeMap<(String, String), Endpoint>,
+    read: BTreeSet<(String, String)>,
+}
+
+/// Why a name means nothing.
+#[derive(Debug)]
+pub struct UnknownName {
+    pub message: String,
+    pub help: String,
+}
+
+impl Names {
+    pub fn add(&mut self, step: &str, port: &str, endpoint: Endpoint) {
+        self.endpoints.insert((step.to_owned(), port.to_owned()), endpoint);
+    }
+
+    /// What `reference` (`step` or `step.port`) means; it counts as read from then on.
+    pub fn read(&mut self, reference: &str) -> Result<Endpoint, UnknownName> {
+        let (step, port) = split(reference);
+        let key = (step.to_owned(), port.to_owned());
+        if let Some(endpoint) = self.endpoints.get(&key) {
+            self.read.insert(key);
+            return Ok(endpoint.clone());
+        }
+        let ports: Vec<&str> = self.ports(step).collect();
+        if ports.is_empty() {
+            let steps = self.endpoints.keys().map(|(step, _)| step.as_str());
+            let help = suggest(step, steps).unwrap_or_else(|| "name a source or a step".to_owned());
+            return Err(UnknownName { message: format!("nothing is called `{step}`"), help });
+        }
+        let help = suggest(port, ports.iter().copied())
+            .unwrap_or_else(|| format!("its ports: `{}`", ports.join("`, `")));
+        Err(UnknownName { message: format!("`{step}` has no port `{port}`"), help })
+    }
+
+    /// Ports that nobody reads.
+    pub fn unread(&self) -> impl Iterator<Item = (&str, &str, &Endpoint)> {
+        let unread = self.endpoints.iter().filter(|(key, _)| !self.read.contains(*key));
+        unread.map(|((step, port), endpoint)| (step.as_str(), port.as_str(), endpoint))
+    }
+
+    fn ports(&self, step: &str) -> impl Iterator<Item = &str> {
+        let of_step = self.endpoints.keys().filter(move |(s, _)| s == step);
+        of_step.map(|(_, port)| port.as_str())
+    }
+}
+
+/// The step and the port of a reference.
+pub fn split(reference: &str) -> (&str, &str) {
+    reference.split_once('.').unwrap_or((reference, MAIN))
+}
+
+/// Whether a source, table, step, sink or port may be called so.
+pub fn is_name(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_lowercase())
+        && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}

@@ -1,0 +1,77 @@
+//! From what a plugin says of itself to how its rows are put together.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Fields, Schema, SchemaRef};
+
+use super::names::{ERRORS, is_name};
+use super::{Described, DescribedPort, PluginPort, PortColumn};
+
+/// The indices of the columns that a plugin reads.
+///
+/// # Errors
+/// Names the column that its input does not have.
+pub fn reads(described: &Described, input: &Schema) -> Result<Vec<usize>, String> {
+    let index = |name: &String| {
+        input.index_of(name).map_err(|_| {
+            let has: Vec<&str> = input.fields().iter().map(|f| f.name().as_str()).collect();
+            format!("it reads column `{name}`, but its input has only `{}`", has.join("`, `"))
+        })
+    };
+    let reads = described.reads.iter().map(index).collect::<Result<Vec<_>, _>>()?;
+    match (1..reads.len()).find(|i| reads[..*i].contains(&reads[*i])) {
+        Some(twice) => Err(format!("it reads column `{}` twice", described.reads[twice])),
+        None => Ok(reads),
+    }
+}
+
+/// How the rows of each port are put together.
+///
+/// # Errors
+/// Names what can't be.
+pub fn ports(described: &Described, input: &SchemaRef) -> Result<Vec<PluginPort>, String> {
+    if described.ports.is_empty() {
+        return Err("it has no port".to_owned());
+    }
+    for (i, port) in described.ports.iter().enumerate() {
+        if !is_name(&port.name) || [ERRORS, "late"].contains(&port.name.as_str()) {
+            return Err(format!("it calls a port `{}`, which can't be a port's name", port.name));
+        }
+        if described.ports[..i].iter().any(|p| p.name == port.name) {
+            return Err(format!("it has two ports `{}`", port.name));
+        }
+    }
+    described.ports.iter().map(|port| assemble(port, input)).collect()
+}
+
+fn assemble(port: &DescribedPort, input: &SchemaRef) -> Result<PluginPort, String> {
+    if let Some(missing) = port.drops.iter().find(|name| input.index_of(name).is_err()) {
+        return Err(format!("port `{}` drops column `{missing}`, which is not there", port.name));
+    }
+    let added = |name: &str| port.adds.iter().position(|f| f.name() == name);
+    let mut fields = Vec::new();
+    let mut columns = Vec::new();
+    for (at, field) in input.fields().iter().enumerate() {
+        if port.drops.contains(field.name()) {
+            continue;
+        }
+        match added(field.name()) {
+            Some(new) => {
+                fields.push(port.adds[new].clone());
+                columns.push(PortColumn::Added(new));
+            }
+            None => {
+                fields.push(field.clone());
+                columns.push(PortColumn::Input(at));
+            }
+        }
+    }
+    for (at, field) in port.adds.iter().enumerate() {
+        if !columns.contains(&PortColumn::Added(at)) {
+            fields.push(field.clone());
+            columns.push(PortColumn::Added(at));
+        }
+    }
+    let schema = Arc::new(Schema::new(Fields::from(fields)));
+    Ok(PluginPort { adds: port.adds.clone(), schema, columns })
+}

@@ -1,0 +1,241 @@
+//! Plugins by name: found, loaded once, asked what they are.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::Fields;
+
+use super::artifact::{self, digest};
+use super::bindings::millrace::plugin::types as wit;
+use super::boundary::flat_schema;
+use super::contract::Wanted;
+use super::engine::{MEMORY_MAX, engine};
+use super::instance::{CallFailure, Instance, InstanceLimits, Prepared};
+use crate::config::LimitsConfig;
+use crate::diagnostic::suggest;
+use crate::error::{Error, Result};
+use crate::plan::{Described, DescribedPort, PluginCatalog, PluginRefusal, PluginRequest};
+
+/// More directories in which plugins are looked for, separated as in `PATH`.
+const PATH_VARIABLE: &str = "MILLRACE_PLUGIN_PATH";
+
+/// All plugins of a process.
+pub struct PluginHost {
+    directory: PathBuf,
+    path: Vec<PathBuf>,
+    loaded: Mutex<HashMap<String, Arc<Loaded>>>,
+}
+
+/// A compiled and checked component.
+pub struct Loaded {
+    pub digest: String,
+    pub bytes: usize,
+    pub wanted: Wanted,
+    pub prepared: Option<Prepared>,
+}
+
+/// What a component says of itself.
+#[derive(Debug)]
+pub struct Inspection {
+    pub path: PathBuf,
+    pub digest: String,
+    pub bytes: usize,
+    pub wanted: Wanted,
+    /// Name, version and summary; or why it could not say.
+    pub about: Result<(String, String, String), String>,
+}
+
+impl PluginHost {
+    /// Relative directories of `path` start at `directory`.
+    pub fn new(directory: &Path, path: &[PathBuf]) -> Self {
+        let own = path.iter().map(|p| directory.join(p));
+        let more = std::env::var_os(PATH_VARIABLE).unwrap_or_default();
+        let more: Vec<PathBuf> = std::env::split_paths(&more).collect();
+        let more = more.into_iter().filter(|p| !p.as_os_str().is_empty());
+        Self {
+            directory: directory.to_owned(),
+            path: own.chain(more).collect(),
+            loaded: Mutex::default(),
+        }
+    }
+
+    /// The component that a pipeline calls `plugin`.
+    ///
+    /// # Errors
+    /// Where it was looked for, and what is near.
+    pub fn find(&self, plugin: &str) -> Result<PathBuf, (String, String)> {
+        if plugin.ends_with(".wasm") || plugin.contains('/') {
+            let path = self.directory.join(plugin);
+            if path.is_file() {
+                return Ok(path);
+            }
+            let message = format!("there is no component {}", path.display());
+            return Err((message, "the path starts at the pipeline file; build it with \
+                                  `millrace plugin build`".to_owned()));
+        }
+        let candidates = self.path.iter().map(|dir| dir.join(format!("{plugin}.wasm")));
+        if let Some(found) = candidates.into_iter().find(|path| path.is_file()) {
+            return Ok(found);
+        }
+        let list: Vec<String> = self.path.iter().map(|p| p.display().to_string()).collect();
+        let message = format!("there is no plugin `{plugin}` in {}", list.join(", "));
+        let there = self.names();
+        let help = suggest(plugin, there.iter().map(String::as_str)).unwrap_or_else(|| {
+            format!("add its directory to `plugin_path` or {PATH_VARIABLE}, or build it with \
+                     `millrace plugin build`")
+        });
+        Err((message, help))
+    }
+
+    fn names(&self) -> BTreeSet<String> {
+        let entries = self.path.iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten();
+        entries
+            .filter_map(|entry| {
+                let path = entry.ok()?.path();
+                let is_wasm = path.extension().is_some_and(|e| e == "wasm");
+                is_wasm.then(|| path.file_stem()?.to_str().map(str::to_owned))?
+            })
+            .collect()
+    }
+
+    /// The component at `path`, compiled and checked once per process.
+    ///
+    /// # Errors
+    /// If it can't be read or is none.
+    pub fn load(&self, path: &Path) -> Result<Arc<Loaded>> {
+        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+        let digest = digest(&bytes);
+        let mut all = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = all.get(&digest) {
+            return Ok(loaded.clone());
+        }
+        let engine = engine()?;
+        let component = artifact::load(engine, &bytes, &digest)
+            .map_err(|e| Error::plugin(format!("{} cannot be loaded", path.display())).with(e))?;
+        let wanted = Wanted::of(&component, engine);
+        let fits = wanted.foreign.is_empty() && wanted.transform;
+        let prepared = if fits { Some(Prepared::new(engine, &component)?) } else { None };
+        let loaded =
+            Arc::new(Loaded { digest: digest.clone(), bytes: bytes.len(), wanted, prepared });
+        all.insert(digest, loaded.clone());
+        Ok(loaded)
+    }
+
+    /// The component that was planned under this digest.
+    ///
+    /// # Errors
+    /// If it was not.
+    pub fn planned(&self, digest: &str) -> Result<Arc<Loaded>> {
+        let all = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = all.get(digest).cloned();
+        loaded.ok_or_else(|| Error::internal(format!("plugin {digest} was not loaded")))
+    }
+
+    /// What a component is, for people.
+    ///
+    /// # Errors
+    /// If there is none, or it can't be loaded.
+    pub fn inspect(&self, plugin: &str) -> Result<Inspection> {
+        let path = self.find(plugin).map_err(|(m, h)| Error::config(format!("{m}; {h}")))?;
+        let loaded = self.load(&path)?;
+        let about = match &loaded.prepared {
+            None => Err("it can't be instantiated".to_owned()),
+            Some(prepared) => Instance::new(prepared, plugin, limits(&LimitsConfig::default()))
+                .and_then(|mut instance| instance.about())
+                .map(|about| (about.name, about.version, about.summary))
+                .map_err(|failure| failure.message),
+        };
+        Ok(Inspection {
+            path,
+            digest: loaded.digest.clone(),
+            bytes: loaded.bytes,
+            wanted: loaded.wanted.clone(),
+            about,
+        })
+    }
+}
+
+impl Loaded {
+    /// A started instance.
+    ///
+    /// # Errors
+    /// Why it can't start.
+    pub fn start(
+        &self,
+        step: &str,
+        limits: InstanceLimits,
+        config: &str,
+        input: &Fields,
+    ) -> Result<(Instance, wit::Description), StartFailure> {
+        let Some(prepared) = &self.prepared else {
+            return Err(StartFailure::Call(CallFailure::new("failed", "it is no plugin")));
+        };
+        let mut instance =
+            Instance::new(prepared, step, limits).map_err(StartFailure::Call)?;
+        let input = flat_schema(input);
+        let input: Vec<wit::FieldParam> = input.iter().map(Into::into).collect();
+        let started = instance.start(config, &input).map_err(StartFailure::Call)?;
+        Ok((instance, started.map_err(StartFailure::Config)?))
+    }
+}
+
+/// Why an instance can't start.
+pub enum StartFailure {
+    Call(CallFailure),
+    Config(Vec<wit::ConfigError>),
+}
+
+/// The limits of an instance.
+pub fn limits(config: &LimitsConfig) -> InstanceLimits {
+    InstanceLimits {
+        memory_bytes: config.memory.0.min(MEMORY_MAX) as usize,
+        deadline: config.deadline.0,
+        output_bytes: config.output.0 as usize,
+    }
+}
+
+impl PluginCatalog for PluginHost {
+    fn describe(&self, request: &PluginRequest) -> Result<Described, Vec<PluginRefusal>> {
+        let plugin = request.plugin;
+        let component = |message: String, help: String| {
+            vec![PluginRefusal::Component { message, help }]
+        };
+        let path = self.find(plugin).map_err(|(message, help)| component(message, help))?;
+        let loaded = self.load(&path).map_err(|e| {
+            component(e.to_string(), "build it with `millrace plugin build`".to_owned())
+        })?;
+        if let Some((message, help)) = loaded.wanted.refusal(plugin, request.grant_log) {
+            return Err(component(message, help));
+        }
+        let started =
+            loaded.start(plugin, limits(request.limits), request.config, request.input);
+        match started {
+            Ok((_, description)) => described(&loaded.digest, description)
+                .map_err(|message| vec![PluginRefusal::Plugin { message }]),
+            Err(StartFailure::Call(failure)) => {
+                let message = format!("it failed to start: {}", failure.message);
+                Err(vec![PluginRefusal::Plugin { message }])
+            }
+            Err(StartFailure::Config(errors)) if errors.is_empty() => {
+                let message = "it refused to start without a reason".to_owned();
+                Err(vec![PluginRefusal::Plugin { message }])
+            }
+            Err(StartFailure::Config(errors)) => Err(errors
+                .into_iter()
+                .map(|e| PluginRefusal::Config { path: e.path, message: e.message })
+                .collect()),
+        }
+    }
+}
+
+fn described(digest: &str, description: wit::Description) -> Result<Described, String> {
+    let port = |port: wit::Port| {
+        let flat: Vec<_> = port.adds.into_iter().map(Into::into).collect();
+        let adds = millrace_columns::unflatten(&flat)
+            .map_err(|e| format!("port `{}`: {e}", port.name))?;
+        Ok(DescribedPort { name: port.name, adds, drops: port.drops })
+    };
+    let ports = description.ports.into_iter().map(port).collect::<Result<Vec<_>, String>>()?;
+    Ok(Described { digest: digest.to_owned(), reads: description.reads, ports })
+}

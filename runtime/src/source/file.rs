@@ -1,0 +1,365 @@
+//! Files: each is a partition, read once from start to end by one lane.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use globset::GlobBuilder;
+use walkdir::WalkDir;
+
+use super::lines::{Framer, Framing};
+use super::{OpenContext, Poll, Position, Positions, Source};
+use crate::batch::Partition;
+use crate::config::{CsvConfig, FileSourceConfig, Format};
+use crate::error::{Error, Result};
+
+/// The files that `patterns` name, sorted; relative ones start at `directory`.
+///
+/// # Errors
+/// If a pattern can't be read as one.
+pub fn glob_files(directory: &Path, patterns: &[impl std::ops::Deref<Target = str>]) -> Result<Vec<PathBuf>> {
+    let mut files = BTreeSet::new();
+    for pattern in patterns {
+        let full = directory.join(&**pattern);
+        if full.is_file() {
+            files.insert(full);
+            continue;
+        }
+        let text = full.to_string_lossy().into_owned();
+        let glob = GlobBuilder::new(&text).literal_separator(true).build();
+        let glob = glob
+            .map_err(|e| Error::config(format!("`{}` is no glob", &**pattern)).with(e))?
+            .compile_matcher();
+        for entry in WalkDir::new(fixed_part(&full)).follow_links(true) {
+            // A file may vanish between listing and looking; it is then simply not there.
+            let Ok(entry) = entry else { continue };
+            let hidden = entry.file_name().to_string_lossy().starts_with(['.', '_']);
+            if entry.file_type().is_file() && !hidden && glob.is_match(entry.path()) {
+                files.insert(entry.into_path());
+            }
+        }
+    }
+    Ok(files.into_iter().collect())
+}
+
+/// The longest leading directory of a pattern without special characters.
+fn fixed_part(pattern: &Path) -> PathBuf {
+    let special = |part: &std::path::Component| {
+        part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{'])
+    };
+    pattern.components().take_while(|part| !special(part)).collect()
+}
+
+/// Opens one reader per lane over a shared queue of files.
+pub fn open(
+    name: &str,
+    config: &FileSourceConfig,
+    context: &OpenContext,
+) -> Result<Vec<Box<dyn Source>>> {
+    let queue = Arc::new(FileQueue::new(config, context)?);
+    let reader = |_| {
+        Box::new(FileReader {
+            source: name.to_owned(),
+            config: config.clone(),
+            queue: queue.clone(),
+            batch_rows: context.batch_rows,
+            rows_max: share(config.limit_per_epoch.rows, context.lanes),
+            rows: 0,
+            current: None,
+            changed: Vec::new(),
+        }) as Box<dyn Source>
+    };
+    Ok((0..context.lanes).map(reader).collect())
+}
+
+fn share(limit: Option<u64>, lanes: usize) -> Option<u64> {
+    limit.map(|n| n.div_ceil(lanes as u64).max(1))
+}
+
+/// The files that are still to be read, shared by the lanes.
+pub struct FileQueue {
+    directory: PathBuf,
+    config: FileSourceConfig,
+    positions: Positions,
+    files_max: Option<u64>,
+    state: Mutex<QueueState>,
+}
+
+#[derive(Default)]
+struct QueueState {
+    waiting: VecDeque<PathBuf>,
+    seen: BTreeSet<PathBuf>,
+    listed_at: Option<Instant>,
+    /// Files handed out, and barriers met by all lanes together, since limits began anew.
+    handed_out: u64,
+}
+
+impl FileQueue {
+    fn new(config: &FileSourceConfig, context: &OpenContext) -> Result<Self> {
+        let queue = Self {
+            directory: context.directory.to_owned(),
+            config: config.clone(),
+            positions: context.positions.clone(),
+            files_max: config.limit_per_epoch.files,
+            state: Mutex::default(),
+        };
+        queue.list(&mut queue.lock())?;
+        Ok(queue)
+    }
+
+    /// The next file and the position to start from; `None` if there is none now.
+    fn next(&self) -> Result<Option<(PathBuf, Position)>> {
+        let mut state = self.lock();
+        if self.files_max.is_some_and(|max| state.handed_out >= max) {
+            return Ok(None);
+        }
+        if state.waiting.is_empty() && self.is_due(&state) {
+            self.list(&mut state)?;
+        }
+        let Some(path) = state.waiting.pop_front() else { return Ok(None) };
+        state.handed_out += 1;
+        let start = Position { rows: 0, offset: 0, done: false };
+        let position = self.positions.get(&*path.to_string_lossy()).copied().unwrap_or(start);
+        Ok(Some((path, position)))
+    }
+
+    /// Whether no file will ever come.
+    fn is_finished(&self) -> bool {
+        self.config.follow.is_none() && self.lock().waiting.is_empty()
+    }
+
+    fn barrier(&self) {
+        self.lock().handed_out = 0;
+    }
+
+    fn is_due(&self, state: &QueueState) -> bool {
+        match (self.config.follow, state.listed_at) {
+            (Some(every), Some(at)) => at.elapsed() >= every.0,
+            _ => false,
+        }
+    }
+
+    fn list(&self, state: &mut QueueState) -> Result<()> {
+        for path in glob_files(&self.directory, &self.config.path)? {
+            let done = self.positions.get(&*path.to_string_lossy()).is_some_and(|p| p.done);
+            if state.seen.insert(path.clone()) && !done {
+                state.waiting.push_back(path);
+            }
+        }
+        state.listed_at = Some(Instant::now());
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One lane's reader.
+struct FileReader {
+    source: String,
+    config: FileSourceConfig,
+    queue: Arc<FileQueue>,
+    batch_rows: usize,
+    rows_max: Option<u64>,
+    /// Rows given in this epoch.
+    rows: u64,
+    current: Option<Current>,
+    /// Files that were finished since the last barrier.
+    changed: Vec<(String, Position)>,
+}
+
+struct Current {
+    path: PathBuf,
+    name: String,
+    reader: Reader,
+}
+
+enum Reader {
+    Records(Box<Records>),
+    #[cfg(feature = "parquet")]
+    Parquet(super::parquet_file::ParquetFile),
+}
+
+impl Source for FileReader {
+    fn poll(&mut self, wait: Duration) -> Result<Poll> {
+        if self.rows_max.is_some_and(|max| self.rows >= max) {
+            std::thread::park_timeout(wait);
+            return Ok(Poll::Pending);
+        }
+        loop {
+            let Some(current) = &mut self.current else {
+                match self.queue.next()? {
+                    Some((path, position)) => self.current = Some(self.start(path, position)?),
+                    None if self.queue.is_finished() => return Ok(Poll::Finished),
+                    None => {
+                        std::thread::park_timeout(wait);
+                        return Ok(Poll::Pending);
+                    }
+                }
+                continue;
+            };
+            let path = &current.path;
+            let polled = match &mut current.reader {
+                Reader::Records(records) => records.next().map_err(|e| read_error(path, e))?,
+                #[cfg(feature = "parquet")]
+                Reader::Parquet(file) => file.next()?,
+            };
+            match polled {
+                Some(Poll::Batch(batch)) => {
+                    self.rows += batch.len() as u64;
+                    return Ok(Poll::Batch(batch));
+                }
+                Some(other) => return Ok(other),
+                None => {
+                    let position = Position { done: true, ..current.position() };
+                    self.changed.push((current.name.clone(), position));
+                    self.current = None;
+                }
+            }
+        }
+    }
+
+    fn barrier(&mut self) -> Vec<(String, Position)> {
+        self.rows = 0;
+        self.queue.barrier();
+        let mut changed = std::mem::take(&mut self.changed);
+        if let Some(current) = &self.current {
+            changed.push((current.name.clone(), current.position()));
+        }
+        changed
+    }
+}
+
+impl Current {
+    fn position(&self) -> Position {
+        match &self.reader {
+            Reader::Records(records) => records.framer.position(),
+            #[cfg(feature = "parquet")]
+            Reader::Parquet(file) => file.position(),
+        }
+    }
+}
+
+impl FileReader {
+    fn start(&self, path: PathBuf, position: Position) -> Result<Current> {
+        let name = path.to_string_lossy().into_owned();
+        let partition = Arc::new(Partition { source: self.source.clone(), name: name.clone() });
+        let reader = match self.config.format {
+            Format::Raw | Format::Ndjson | Format::Csv => {
+                Reader::Records(Box::new(self.records(&path, partition, position)?))
+            }
+            #[cfg(feature = "parquet")]
+            Format::Parquet => Reader::Parquet(super::parquet_file::ParquetFile::open(
+                &path,
+                partition,
+                position,
+                self.batch_rows,
+            )?),
+            #[cfg(not(feature = "parquet"))]
+            Format::Parquet => return Err(Error::config("this build has no Parquet")),
+        };
+        Ok(Current { path, name, reader })
+    }
+
+    fn records(
+        &self,
+        path: &Path,
+        partition: Arc<Partition>,
+        position: Position,
+    ) -> Result<Records> {
+        let mut file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        let length = file.metadata().map_err(|e| Error::io("read", path, e))?.len();
+        if length < position.offset {
+            return Err(Error::config(format!(
+                "{} has {length} bytes, but {} were read before: the file was replaced; \
+                 give the new one another name",
+                path.display(),
+                position.offset
+            )));
+        }
+        file.seek(SeekFrom::Start(position.offset)).map_err(|e| Error::io("read", path, e))?;
+        let records =
+            Records::at(file, partition, self.config.format, self.batch_rows, position);
+        match self.config.csv.header && position.offset == 0 {
+            true => records.without_header(),
+            false => Ok(records),
+        }
+    }
+}
+
+fn read_error(path: &Path, error: Error) -> Error {
+    Error::new(error.kind, format!("cannot read {}", path.display())).with(error)
+}
+
+/// The records of one open file.
+pub struct Records {
+    file: File,
+    format: Format,
+    framer: Framer,
+    at_end: bool,
+}
+
+impl Records {
+    /// A file from its start.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn new(
+        file: File,
+        partition: Partition,
+        format: Format,
+        csv: &CsvConfig,
+        batch_rows: usize,
+    ) -> Result<Self> {
+        let start = Position { rows: 0, offset: 0, done: false };
+        let records = Self::at(file, Arc::new(partition), format, batch_rows, start);
+        if csv.header { records.without_header() } else { Ok(records) }
+    }
+
+    fn at(
+        file: File,
+        partition: Arc<Partition>,
+        format: Format,
+        batch_rows: usize,
+        position: Position,
+    ) -> Self {
+        let framing = if format == Format::Csv { Framing::Csv } else { Framing::Lines };
+        let framer = Framer::new(framing, partition, batch_rows, position);
+        Self { file, format, framer, at_end: false }
+    }
+
+    /// Skips the header, if the format has one.
+    fn without_header(mut self) -> Result<Self> {
+        while self.format == Format::Csv && !self.at_end && self.framer.take_record().is_none() {
+            self.read()?;
+        }
+        Ok(self)
+    }
+
+    /// The next batch; `None` at the end.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn next(&mut self) -> Result<Option<Poll>> {
+        loop {
+            self.framer.cut()?;
+            if self.at_end {
+                self.framer.cut_last()?;
+            }
+            if self.framer.is_full() || self.at_end {
+                return self.framer.flush();
+            }
+            self.read()?;
+        }
+    }
+
+    fn read(&mut self) -> Result<()> {
+        let read = self.framer.read(&mut self.file);
+        self.at_end = read.map_err(|e| Error::unavailable("reading failed").with(e))? == 0;
+        Ok(())
+    }
+}

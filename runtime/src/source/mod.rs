@@ -1,0 +1,118 @@
+//! Where rows come from: the contract, and one adapter per file.
+
+mod file;
+mod generator;
+mod lines;
+#[cfg(feature = "parquet")]
+mod parquet_file;
+mod probe;
+mod replay;
+mod socket;
+mod stdin;
+mod stream;
+
+pub use file::{Records, glob_files};
+pub use generator::schema as generator_schema;
+pub use lines::RAW_SCHEMA;
+#[cfg(feature = "parquet")]
+pub use parquet_file::rows as parquet_rows;
+pub use probe::{probe_file, probe_source};
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Batch;
+use crate::config::SourceConfig;
+use crate::error::Result;
+use crate::plan::SourcePlan;
+
+/// What a source has for its task.
+#[derive(Debug)]
+pub enum Poll {
+    /// Rows of one partition.
+    Batch(Batch),
+    /// Rows that could not even be framed, as dead letters.
+    Errors(Batch),
+    /// Nothing within the time to wait, or no more in this epoch.
+    Pending,
+    /// Nothing any more. Every later poll says the same.
+    Finished,
+}
+
+/// Reads one lane of a source.
+///
+/// The task calls `poll` again and again, and `barrier` once per epoch between two polls. What was
+/// returned before `barrier` belongs to the epoch, what comes after it to the next.
+pub trait Source: Send {
+    /// The next rows. Returns after about `wait` if there are none.
+    ///
+    /// # Errors
+    /// `Unavailable` makes the job start again from the last checkpoint; any other kind ends it.
+    fn poll(&mut self, wait: Duration) -> Result<Poll>;
+
+    /// How far each partition has been read that changed since the last call. Also the moment at
+    /// which limits per epoch begin anew.
+    fn barrier(&mut self) -> Vec<(String, Position)>;
+}
+
+/// How far a partition has been read. Only its source knows what the fields mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Rows that came before.
+    pub rows: u64,
+    /// Bytes that came before, where the source counts them.
+    pub offset: u64,
+    /// Whether the partition is at its end for good.
+    pub done: bool,
+}
+
+/// Positions by partition, from the last checkpoint.
+pub type Positions = BTreeMap<String, Position>;
+
+
+/// How many lanes can read the source at the same time.
+pub fn lanes_max(config: &SourcePlan) -> usize {
+    match config {
+        SourcePlan::Config(SourceConfig::File(_) | SourceConfig::Generator(_)) => usize::MAX,
+        SourcePlan::Config(SourceConfig::Stdin(_) | SourceConfig::Socket(_)) => 1,
+        SourcePlan::Replay(_) => 1,
+    }
+}
+
+/// Opens the readers of all lanes.
+///
+/// # Errors
+/// If the source can't be reached.
+pub fn open(
+    name: &str,
+    plan: &SourcePlan,
+    context: &OpenContext,
+) -> Result<Vec<Box<dyn Source>>> {
+    let boxed = |source: Box<dyn Source>| vec![source];
+    Ok(match plan {
+        SourcePlan::Config(SourceConfig::File(config)) => file::open(name, config, context)?,
+        SourcePlan::Config(SourceConfig::Generator(config)) => {
+            generator::open(name, config, context)
+        }
+        SourcePlan::Config(SourceConfig::Stdin(config)) => {
+            boxed(Box::new(stdin::open(name, config, context)))
+        }
+        SourcePlan::Config(SourceConfig::Socket(config)) => {
+            boxed(Box::new(socket::open(name, config, context)?))
+        }
+        SourcePlan::Replay(replay) => boxed(Box::new(replay::open(name, replay, context)?)),
+    })
+}
+
+/// What a source is opened with.
+pub struct OpenContext<'a> {
+    /// Relative paths start here.
+    pub directory: &'a std::path::Path,
+    pub lanes: usize,
+    pub batch_rows: usize,
+    pub positions: &'a Positions,
+    /// The schema of the rows that it gives.
+    pub schema: arrow::datatypes::SchemaRef,
+}

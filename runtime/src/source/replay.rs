@@ -1,0 +1,114 @@
+//! Dead letters of one step, as rows for that step.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::BinaryArray;
+use arrow::datatypes::{DataType, SchemaRef};
+use serde::Deserialize;
+
+use super::{OpenContext, Poll, Position, Positions, Source};
+use crate::batch::{Batch, Origin, Partition, record_batch};
+use crate::config::{CsvConfig, Format};
+use crate::dead_letter;
+use crate::error::{Error, Result};
+use crate::operators::decode_all;
+use crate::plan::ReplayPlan;
+
+/// What a replay needs of a dead letter.
+#[derive(Debug, Deserialize)]
+struct Letter {
+    step: String,
+    code: String,
+    encoding: String,
+    payload: String,
+}
+
+/// Dead letters whose payload is only a part of the row.
+const CUT_CODES: [&str; 1] = ["too_long"];
+
+pub fn open(name: &str, plan: &ReplayPlan, context: &OpenContext) -> Result<ReplayReader> {
+    let left = |path: &&PathBuf| !context.positions.contains_key(&partition(path));
+    Ok(ReplayReader {
+        source: name.to_owned(),
+        step: plan.step.clone(),
+        files: plan.files.iter().filter(left).cloned().collect(),
+        schema: context.schema.clone(),
+        batch_rows: context.batch_rows,
+        waiting: VecDeque::new(),
+        done: Positions::new(),
+    })
+}
+
+/// The files of dead letters that a source of this name has not replayed yet.
+pub fn partition(path: &std::path::Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+pub struct ReplayReader {
+    source: String,
+    step: String,
+    files: VecDeque<PathBuf>,
+    schema: SchemaRef,
+    batch_rows: usize,
+    waiting: VecDeque<Batch>,
+    done: Positions,
+}
+
+impl Source for ReplayReader {
+    fn poll(&mut self, _: Duration) -> Result<Poll> {
+        loop {
+            if let Some(batch) = self.waiting.pop_front() {
+                return Ok(Poll::Batch(batch));
+            }
+            let Some(path) = self.files.pop_front() else { return Ok(Poll::Finished) };
+            self.read(&path)?;
+        }
+    }
+
+    /// A file is read whole or not at all between two barriers: it counts as done only once all
+    /// of its rows were given.
+    fn barrier(&mut self) -> Vec<(String, Position)> {
+        if !self.waiting.is_empty() {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.done).into_iter().collect()
+    }
+}
+
+impl ReplayReader {
+    fn read(&mut self, path: &std::path::Path) -> Result<()> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+        let mut payloads: Vec<Vec<u8>> = Vec::new();
+        for line in text.lines() {
+            let letter: Letter = serde_json::from_str(line).map_err(|e| {
+                Error::corrupt(format!("{} holds no dead letters", path.display())).with(e)
+            })?;
+            if letter.step == self.step && !CUT_CODES.contains(&letter.code.as_str()) {
+                payloads.push(dead_letter::bytes(&letter.encoding, &letter.payload)?);
+            }
+        }
+        let name = partition(path);
+        let partition = Arc::new(Partition { source: self.source.clone(), name: name.clone() });
+        let mut first = 0;
+        for part in payloads.chunks(self.batch_rows) {
+            let records = BinaryArray::from_iter_values(part);
+            let raw = matches!(self.schema.fields().as_ref(), [only]
+                if *only.data_type() == DataType::Binary);
+            let rows = if raw {
+                record_batch(self.schema.clone(), vec![Arc::new(records)], part.len())?
+            } else {
+                let csv = CsvConfig::default();
+                decode_all(Format::Ndjson, &csv, &self.schema, &self.schema, &records)?
+            };
+            let origin = Origin::consecutive(partition.clone(), first);
+            first += part.len() as u64;
+            self.waiting.push_back(Batch::new(rows, origin));
+        }
+        let position = Position { rows: first, offset: text.len() as u64, done: true };
+        self.done.insert(name, position);
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! DataFusion's view of a pipeline: functions, and the names in FROM as tables.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::{TableReference, plan_datafusion_err};
+use datafusion::config::ConfigOptions;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::logical_plan::builder::LogicalTableSource;
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
+use datafusion::logical_expr::{
+    AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+};
+use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::planner::{ParserOptions, SqlToRel};
+use datafusion::sql::sqlparser::ast;
+
+use super::{Relation, SqlError};
+
+/// Functions and optimiser, built once: they are the same for every pipeline.
+static STATE: LazyLock<SessionState> = LazyLock::new(|| {
+    let mut config = SessionConfig::new();
+    let options = config.options_mut();
+    // Plain text is what crosses to plugins and what sinks write.
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.sql_parser.collect_spans = true;
+    SessionStateBuilder::new().with_config(config).with_default_features().build()
+});
+
+/// The sources, steps, ports and tables that a query reads, as it names them.
+///
+/// # Errors
+/// If the text is not one query.
+pub fn references(sql: &str) -> Result<Vec<String>, SqlError> {
+    let statement = parse(sql)?;
+    let references = STATE.resolve_table_references(&statement)?;
+    references.into_iter().map(|reference| name(&reference)).collect()
+}
+
+/// The name of a reference as the pipeline file writes it: `step` or `step.port`.
+pub fn name(reference: &TableReference) -> Result<String, SqlError> {
+    match reference {
+        TableReference::Bare { table } => Ok(table.to_string()),
+        TableReference::Partial { schema, table } => Ok(format!("{schema}.{table}")),
+        TableReference::Full { .. } => Err(SqlError::new(
+            format!("`{reference}` has too many parts"),
+            "name a step, a port as `step.port`, or a table",
+        )),
+    }
+}
+
+/// The optimised logical plan of a query.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn logical_plan(
+    sql: &str,
+    relations: &[(String, Relation)],
+) -> Result<LogicalPlan, SqlError> {
+    let statement = parse(sql)?;
+    let source = |relation: &Relation| -> Arc<dyn TableSource> {
+        let schema: &SchemaRef = match relation {
+            Relation::Stream(endpoint) => &endpoint.schema,
+            Relation::Table(_, schema) => schema,
+        };
+        Arc::new(LogicalTableSource::new(schema.clone()))
+    };
+    let tables = relations.iter().map(|(name, relation)| (name.clone(), source(relation)));
+    let provider = Provider { state: &STATE, tables: tables.collect() };
+    let options = ParserOptions {
+        map_string_types_to_utf8view: false,
+        collect_spans: true,
+        ..ParserOptions::default()
+    };
+    let planner = SqlToRel::new_with_options(&provider, options);
+    let plan = planner.statement_to_plan(statement)?;
+    super::lower::refuse_impure(&plan)?;
+    Ok(STATE.optimize(&plan)?)
+}
+
+/// Functions and options for physical expressions.
+pub fn state() -> &'static SessionState {
+    &STATE
+}
+
+fn parse(sql: &str) -> Result<Statement, SqlError> {
+    let dialect = STATE.config_options().sql_parser.dialect;
+    let statement = STATE.sql_to_statement(sql, &dialect)?;
+    match &statement {
+        Statement::Statement(inner) if matches!(**inner, ast::Statement::Query(_)) => Ok(statement),
+        _ => Err(SqlError::new("a step's SQL must be one query", "write SELECT ... FROM ...")),
+    }
+}
+
+struct Provider<'a> {
+    state: &'a SessionState,
+    tables: BTreeMap<String, Arc<dyn TableSource>>,
+}
+
+impl ContextProvider for Provider<'_> {
+    fn get_table_source(&self, reference: TableReference) -> DataFusionResult<Arc<dyn TableSource>> {
+        let found = name(&reference).ok().and_then(|name| self.tables.get(&name).cloned());
+        found.ok_or_else(|| plan_datafusion_err!("nothing is called `{reference}`"))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        self.state.expr_planners()
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.state.scalar_functions().get(name).cloned()
+    }
+
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.state.higher_order_functions().get(name).cloned()
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.state.aggregate_functions().get(name).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.state.window_functions().get(name).cloned()
+    }
+
+    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        self.state.config_options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.state.scalar_functions().keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        self.state.higher_order_functions().keys().cloned().collect()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.state.aggregate_functions().keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.state.window_functions().keys().cloned().collect()
+    }
+}
