@@ -1,0 +1,41 @@
+# The two commands are `make demo` and `make test`; the rest serves them.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/millrace/target
+WASM_TARGET := wasm32-unknown-unknown
+PLUGINS := safe_parse enrich fraud_rules
+MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
+
+.PHONY: demo test build plugins test-plugins bench flights setup clean
+
+# Runs the main job on made-up transactions: no server, no set-up.
+demo: setup build plugins
+	@scripts/demo
+
+# Everything that the tests need is built first.
+test: setup plugins test-plugins
+	cargo test --workspace
+
+build: setup
+	cargo build --release -p millrace
+
+# The plugins that ship, as components in plugins/dist.
+plugins: setup
+	@scripts/build-plugins $(PLUGINS)
+
+test-plugins: setup
+	@scripts/build-plugins hostile late_flights
+
+# All benchmarks, or one: make bench ONLY=boundary
+bench: setup build plugins
+	@scripts/bench $(ONLY)
+
+# The flights of 2013, checked against the same query in batch.
+flights: setup build
+	@scripts/build-plugins late_flights
+	@examples/flights/run
+
+# What a fresh machine lacks.
+setup:
+	@scripts/setup
+
+clean:
+	rm -rf plugins/dist examples/*/out examples/*/.millrace bench-results

@@ -1,0 +1,1 @@
+//! Millrace through its front door: a pipeline file in, rows out.
