@@ -71,6 +71,8 @@ struct Report<'a> {
     #[serde(flatten)]
     totals: Totals,
     rows_in_per_second: f64,
+    /// Most memory that the process ever had, where the system tells.
+    memory_peak_bytes: Option<u64>,
     nodes: BTreeMap<&'a str, NodeReport<'a>>,
 }
 
@@ -97,6 +99,7 @@ fn report<'a>(
         elapsed_ms: elapsed.as_millis() as u64,
         totals: Totals::of(plan, metrics),
         rows_in_per_second: rate.round(),
+        memory_peak_bytes: memory_peak_bytes(),
         nodes: metrics.nodes.iter().map(node).collect(),
     }
 }
@@ -186,6 +189,13 @@ impl Observer for Terminal {
             Mode::Quiet | Mode::Lines(_) => eprintln!("warning: {text}"),
         }
     }
+}
+
+/// Linux keeps it in the process's status, in kB.
+fn memory_peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 fn text(plan: &Plan, summary: &Summary, totals: &Totals, rate: f64) -> String {

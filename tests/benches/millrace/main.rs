@@ -1,0 +1,31 @@
+//! All benchmarks. `make bench` runs them, `make bench ONLY=boundary` those whose name begins so.
+//!
+//! These machines are shared and noisy: what is compared is measured in turns within one run, and
+//! the median of the turns is reported.
+
+mod boundary;
+mod data;
+mod pipeline;
+mod report;
+mod sandbox;
+mod start;
+
+use report::Report;
+
+fn main() {
+    // Cargo adds `--bench`; the first other word is what the user asked for.
+    let only = std::env::args().skip(1).find(|word| !word.starts_with("--")).unwrap_or_default();
+    let mut report = Report::default();
+    let benches: [(&str, fn(&mut Report)); 4] = [
+        ("boundary", boundary::run),
+        ("sandbox", sandbox::run),
+        ("pipeline", pipeline::run),
+        ("start", start::run),
+    ];
+    for (name, run) in benches {
+        if name.starts_with(&only) || only.starts_with(name) {
+            run(&mut report);
+        }
+    }
+    report.write();
+}
