@@ -15,7 +15,7 @@ test: setup plugins test-plugins
 	cargo test --workspace
 
 build: setup
-	cargo build --release -p millrace
+	cargo build --release --workspace
 
 # The plugins that ship, as components in plugins/dist.
 plugins: setup

@@ -15,7 +15,7 @@ use crate::config::Format;
 use crate::error::{Error, Result};
 use crate::operators::decode_all;
 use crate::plan::TablePlan;
-use crate::source::{Poll, Records};
+use crate::source::Records;
 
 /// Rows that are decoded at a time.
 const CHUNK_ROWS: usize = 65_536;
@@ -109,12 +109,14 @@ fn read(plan: &TablePlan) -> Result<RecordBatch> {
             let file = File::open(&plan.path).map_err(|e| Error::io("open", &plan.path, e))?;
             let name = plan.path.display().to_string();
             let partition = Partition { source: plan.name.clone(), name };
-            let mut records = Records::new(file, partition, plan.format, &plan.config.csv, CHUNK_ROWS)
-                .map_err(wrong)?;
-            while let Some(polled) = records.next().map_err(wrong)? {
-                let Poll::Batch(batch) = polled else {
+            let mut records =
+                Records::new(file, partition, plan.format, &plan.config.csv, CHUNK_ROWS)
+                    .map_err(wrong)?;
+            while let Some(rows) = records.next().map_err(wrong)? {
+                if !rows.errors.is_empty() {
                     return Err(wrong(Error::config("a record is too long")));
-                };
+                }
+                let Some(batch) = rows.main else { continue };
                 if plan.format == Format::Raw {
                     parts.push(batch.rows);
                     continue;

@@ -10,14 +10,17 @@ use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::physical_expr::PhysicalExpr;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::isolate::emit_isolated;
 use super::project::project;
 use crate::batch::{Batch, Origin, Partition, record_batch};
+use crate::dead_letter::Refuser;
 use crate::error::Result;
 use crate::operator::{Operator, Outputs};
 use crate::plan::{LookupKind, LookupPlan};
 use crate::table::{Table, TableVersion};
 
 const MAIN: usize = 0;
+const ERRORS: usize = 1;
 /// Ends a chain of rows with the same key.
 const END: u32 = u32::MAX;
 
@@ -124,60 +127,70 @@ impl Index {
 
 pub struct Lookup {
     view: Arc<LookupView>,
+    refuser: Refuser,
     converter: Option<RowConverter>,
 }
 
 impl Lookup {
-    pub fn new(view: Arc<LookupView>) -> Self {
-        Self { view, converter: None }
+    pub fn new(node: &str, view: Arc<LookupView>) -> Self {
+        let refuser = Refuser { step: node.to_owned(), plugin: None };
+        Self { view, refuser, converter: None }
     }
 }
 
 impl Operator for Lookup {
     fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
-        let view = self.view.clone();
-        let (plan, index) = (&view.plan, view.current()?);
-        let columns = evaluate(&plan.stream_keys, &batch.rows)?;
-        let converter = match &mut self.converter {
-            Some(converter) => converter,
-            none => none.insert(converter(&columns)?),
-        };
-        let keys = converter.convert_columns(&columns)?;
-        let (mut left, mut right) = index.pairs(&columns, &keys);
-        if let Some(filter) = &plan.filter {
-            let both = both_sides(plan, &batch, &index, &left, &right)?;
-            let keep = filter.evaluate(&both)?.into_array(both.num_rows())?;
-            let keep = keep.as_boolean();
-            let kept = |i: &usize| keep.is_valid(*i) && keep.value(*i);
-            let kept: Vec<usize> = (0..left.len()).filter(kept).collect();
-            (left, right) = kept.into_iter().map(|i| (left[i], right[i])).unzip();
+        let (view, converter) = (&self.view, &mut self.converter);
+        // One version of the table for the whole batch.
+        let index = view.current()?;
+        let work = |part: &Batch| join(&view.plan, &index, converter, part);
+        emit_isolated(&batch, &self.refuser, (MAIN, ERRORS), out, work)
+    }
+}
+
+fn join(
+    plan: &LookupPlan,
+    index: &Index,
+    converter: &mut Option<RowConverter>,
+    batch: &Batch,
+) -> Result<Batch> {
+    let columns = evaluate(&plan.stream_keys, &batch.rows)?;
+    let converter = match converter {
+        Some(converter) => converter,
+        none => none.insert(self::converter(&columns)?),
+    };
+    let keys = converter.convert_columns(&columns)?;
+    let (mut left, mut right) = index.pairs(&columns, &keys);
+    if let Some(filter) = &plan.filter {
+        let both = both_sides(plan, batch, index, &left, &right)?;
+        let keep = filter.evaluate(&both)?.into_array(both.num_rows())?;
+        let keep = keep.as_boolean();
+        let kept = |i: &usize| keep.is_valid(*i) && keep.value(*i);
+        let kept: Vec<usize> = (0..left.len()).filter(kept).collect();
+        (left, right) = kept.into_iter().map(|i| (left[i], right[i])).unzip();
+    }
+    match plan.kind {
+        LookupKind::Inner => pairs_batch(plan, batch, index, &left, &right),
+        LookupKind::Left => {
+            let (left, right) = with_unmatched(batch.len(), &left, &right);
+            pairs_batch(plan, batch, index, &left, &right)
         }
-        let joined = match plan.kind {
-            LookupKind::Inner => pairs_batch(plan, &batch, &index, &left, &right)?,
-            LookupKind::Left => {
-                let (left, right) = with_unmatched(batch.len(), &left, &right);
-                pairs_batch(plan, &batch, &index, &left, &right)?
-            }
-            LookupKind::Semi => {
-                left.dedup();
-                batch.take(&UInt32Array::from(left))?
-            }
-            LookupKind::Anti => {
-                let mut matched = vec![false; batch.len()];
-                left.iter().for_each(|row| matched[*row as usize] = true);
-                let rows = (0..batch.len() as u32).filter(|row| !matched[*row as usize]);
-                batch.take(&UInt32Array::from_iter_values(rows))?
-            }
-        };
-        out.emit(MAIN, joined);
-        Ok(())
+        LookupKind::Semi => {
+            left.dedup();
+            batch.take(&UInt32Array::from(left))
+        }
+        LookupKind::Anti => {
+            let mut matched = vec![false; batch.len()];
+            left.iter().for_each(|row| matched[*row as usize] = true);
+            let rows = (0..batch.len() as u32).filter(|row| !matched[*row as usize]);
+            batch.take(&UInt32Array::from_iter_values(rows))
+        }
     }
 }
 
 fn evaluate(exprs: &[Arc<dyn PhysicalExpr>], rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
-    let evaluate = |expr: &Arc<dyn PhysicalExpr>| {
-        Ok(expr.evaluate(rows)?.into_array(rows.num_rows())?)
-    };
+    let evaluate =
+        |expr: &Arc<dyn PhysicalExpr>| Ok(expr.evaluate(rows)?.into_array(rows.num_rows())?);
     exprs.iter().map(evaluate).collect()
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::isolate::isolate;
+use super::isolate::emit_isolated;
 use crate::batch::{Batch, record_batch};
-use crate::dead_letter::{Refusal, Refuser, letters};
+use crate::dead_letter::Refuser;
 use crate::error::Result;
 use crate::operator::{Operator, Outputs};
 use crate::plan::ProjectPlan;
@@ -28,22 +28,7 @@ impl Project {
 
 impl Operator for Project {
     fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
-        if let Ok(projected) = project(&self.plan, &batch) {
-            out.emit(MAIN, projected);
-            return Ok(());
-        }
-        // Some row can't be computed: a cast, a division by zero, an overflow.
-        let (done, refused) =
-            isolate(batch.len(), |range| project(&self.plan, &batch.slice(range.start, range.len())));
-        done.into_iter().for_each(|(_, projected)| out.emit(MAIN, projected));
-        if !refused.is_empty() {
-            let refusal = |(row, error): (usize, crate::error::Error)| {
-                Refusal::new(row, "sql_error", error.to_string())
-            };
-            let refusals: Vec<Refusal> = refused.into_iter().map(refusal).collect();
-            out.emit(ERRORS, letters(&self.refuser, &batch, &refusals)?);
-        }
-        Ok(())
+        emit_isolated(&batch, &self.refuser, (MAIN, ERRORS), out, |part| project(&self.plan, part))
     }
 }
 

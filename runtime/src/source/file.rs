@@ -11,7 +11,7 @@ use globset::GlobBuilder;
 use walkdir::WalkDir;
 
 use super::lines::{Framer, Framing};
-use super::{OpenContext, Poll, Position, Positions, Source};
+use super::{OpenContext, Poll, Position, Positions, Rows, Source};
 use crate::batch::Partition;
 use crate::config::{CsvConfig, FileSourceConfig, Format};
 use crate::error::{Error, Result};
@@ -20,7 +20,10 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// If a pattern can't be read as one.
-pub fn glob_files(directory: &Path, patterns: &[impl std::ops::Deref<Target = str>]) -> Result<Vec<PathBuf>> {
+pub fn glob_files(
+    directory: &Path,
+    patterns: &[impl std::ops::Deref<Target = str>],
+) -> Result<Vec<PathBuf>> {
     let mut files = BTreeSet::new();
     for pattern in patterns {
         let full = directory.join(&**pattern);
@@ -60,13 +63,17 @@ pub fn open(
     context: &OpenContext,
 ) -> Result<Vec<Box<dyn Source>>> {
     let queue = Arc::new(FileQueue::new(config, context)?);
+    let rows_max = share(config.limit_per_epoch.rows, context.lanes);
+    // A batch may not be larger than what an epoch may have.
+    let batch_rows =
+        rows_max.map_or(context.batch_rows, |max| context.batch_rows.min(max as usize));
     let reader = |_| {
         Box::new(FileReader {
             source: name.to_owned(),
             config: config.clone(),
             queue: queue.clone(),
-            batch_rows: context.batch_rows,
-            rows_max: share(config.limit_per_epoch.rows, context.lanes),
+            batch_rows,
+            rows_max,
             rows: 0,
             current: None,
             changed: Vec::new(),
@@ -93,7 +100,7 @@ struct QueueState {
     waiting: VecDeque<PathBuf>,
     seen: BTreeSet<PathBuf>,
     listed_at: Option<Instant>,
-    /// Files handed out, and barriers met by all lanes together, since limits began anew.
+    /// Files handed out since the last barrier of any lane.
     handed_out: u64,
 }
 
@@ -203,17 +210,18 @@ impl Source for FileReader {
                 continue;
             };
             let path = &current.path;
-            let polled = match &mut current.reader {
+            let rows = match &mut current.reader {
                 Reader::Records(records) => records.next().map_err(|e| read_error(path, e))?,
                 #[cfg(feature = "parquet")]
-                Reader::Parquet(file) => file.next()?,
-            };
-            match polled {
-                Some(Poll::Batch(batch)) => {
-                    self.rows += batch.len() as u64;
-                    return Ok(Poll::Batch(batch));
+                Reader::Parquet(file) => {
+                    file.next()?.map(|batch| Rows { main: Some(batch), errors: Vec::new() })
                 }
-                Some(other) => return Ok(other),
+            };
+            match rows {
+                Some(rows) => {
+                    self.rows += rows.main.as_ref().map_or(0, |batch| batch.len() as u64);
+                    return Ok(Poll::Rows(rows));
+                }
                 None => {
                     let position = Position { done: true, ..current.position() };
                     self.changed.push((current.name.clone(), position));
@@ -282,8 +290,7 @@ impl FileReader {
             )));
         }
         file.seek(SeekFrom::Start(position.offset)).map_err(|e| Error::io("read", path, e))?;
-        let records =
-            Records::at(file, partition, self.config.format, self.batch_rows, position);
+        let records = Records::at(file, partition, self.config.format, self.batch_rows, position);
         match self.config.csv.header && position.offset == 0 {
             true => records.without_header(),
             false => Ok(records),
@@ -344,7 +351,7 @@ impl Records {
     ///
     /// # Errors
     /// If the file can't be read.
-    pub fn next(&mut self) -> Result<Option<Poll>> {
+    pub fn next(&mut self) -> Result<Option<Rows>> {
         loop {
             self.framer.cut()?;
             if self.at_end {

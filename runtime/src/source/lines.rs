@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use crate::batch::{Batch, Origin, Partition, record_batch};
 use crate::dead_letter::{Refusal, Refuser, letters};
 use crate::error::Result;
-use crate::source::{Poll, Position};
+use crate::source::{Position, Rows};
 
 /// A record may have so many bytes; a longer one becomes a dead letter.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
@@ -21,9 +21,8 @@ const EXCERPT_BYTES: usize = 1024;
 const READ_BYTES: usize = 1 << 20;
 
 /// The columns of a raw source: `value`, the record's bytes without its line end.
-pub static RAW_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    Arc::new(Schema::new(vec![Field::new("value", DataType::Binary, false)]))
-});
+pub static RAW_SCHEMA: LazyLock<SchemaRef> =
+    LazyLock::new(|| Arc::new(Schema::new(vec![Field::new("value", DataType::Binary, false)])));
 
 /// What ends a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,14 +136,12 @@ impl Framer {
         Some(record)
     }
 
-    /// The rows collected so far; dead letters first.
-    pub fn flush(&mut self) -> Result<Option<Poll>> {
-        if let Some(errors) = self.errors.pop() {
-            return Ok(Some(Poll::Errors(errors)));
-        }
+    /// The rows collected so far, and dead letters; `None` if there is neither.
+    pub fn flush(&mut self) -> Result<Option<Rows>> {
+        let errors = std::mem::take(&mut self.errors);
         let rows = self.rows_collected();
         if rows == 0 {
-            return Ok(None);
+            return Ok((!errors.is_empty()).then_some(Rows { main: None, errors }));
         }
         let capacity = self.values.len();
         let values = std::mem::replace(&mut self.values, Vec::with_capacity(capacity));
@@ -155,7 +152,7 @@ impl Framer {
         let batch = record_batch(RAW_SCHEMA.clone(), vec![Arc::new(array)], rows)?;
         let first = self.position.rows - rows as u64;
         let origin = Origin::consecutive(self.partition.clone(), first);
-        Ok(Some(Poll::Batch(Batch::new(batch, origin))))
+        Ok(Some(Rows { main: Some(Batch::new(batch, origin)), errors }))
     }
 
     fn make_room(&mut self, bytes: usize) {
@@ -273,7 +270,7 @@ mod tests {
 
     fn records(framer: &mut Framer) -> Vec<String> {
         match framer.flush().unwrap() {
-            Some(Poll::Batch(batch)) => {
+            Some(Rows { main: Some(batch), .. }) => {
                 let values = batch.rows.column(0).as_binary::<i32>();
                 (0..values.len())
                     .map(|i| String::from_utf8(values.value(i).to_vec()).unwrap())
@@ -323,9 +320,10 @@ mod tests {
         }
         framer.push(b"\nok\n");
         framer.cut().unwrap();
-        let Some(Poll::Errors(errors)) = framer.flush().unwrap() else { panic!() };
-        assert_eq!(errors.len(), 1);
-        assert_eq!(records(&mut framer), ["ok"]);
+        let rows = framer.flush().unwrap().unwrap();
+        assert_eq!(rows.errors.len(), 1);
+        let main = rows.main.unwrap();
+        assert_eq!(main.rows.column(0).as_binary::<i32>().value(0), b"ok");
         assert_eq!(framer.position().offset, (40 << 20) + 4);
         assert!(framer.buffer.len() < 20 << 20, "the buffer stays bounded");
     }

@@ -31,14 +31,25 @@ use crate::plan::SourcePlan;
 /// What a source has for its task.
 #[derive(Debug)]
 pub enum Poll {
-    /// Rows of one partition.
-    Batch(Batch),
-    /// Rows that could not even be framed, as dead letters.
-    Errors(Batch),
+    Rows(Rows),
     /// Nothing within the time to wait, or no more in this epoch.
     Pending,
     /// Nothing any more. Every later poll says the same.
     Finished,
+}
+
+/// Rows of one partition.
+#[derive(Debug, Default)]
+pub struct Rows {
+    pub main: Option<Batch>,
+    /// Rows that could not even be framed, as dead letters.
+    pub errors: Vec<Batch>,
+}
+
+impl From<Batch> for Poll {
+    fn from(batch: Batch) -> Self {
+        Self::Rows(Rows { main: Some(batch), errors: Vec::new() })
+    }
 }
 
 /// Reads one lane of a source.
@@ -71,7 +82,6 @@ pub struct Position {
 /// Positions by partition, from the last checkpoint.
 pub type Positions = BTreeMap<String, Position>;
 
-
 /// How many lanes can read the source at the same time.
 pub fn lanes_max(config: &SourcePlan) -> usize {
     match config {
@@ -85,11 +95,7 @@ pub fn lanes_max(config: &SourcePlan) -> usize {
 ///
 /// # Errors
 /// If the source can't be reached.
-pub fn open(
-    name: &str,
-    plan: &SourcePlan,
-    context: &OpenContext,
-) -> Result<Vec<Box<dyn Source>>> {
+pub fn open(name: &str, plan: &SourcePlan, context: &OpenContext) -> Result<Vec<Box<dyn Source>>> {
     let boxed = |source: Box<dyn Source>| vec![source];
     Ok(match plan {
         SourcePlan::Config(SourceConfig::File(config)) => file::open(name, config, context)?,

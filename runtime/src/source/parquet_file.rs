@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::{Poll, Position};
+use super::Position;
 use crate::batch::{Batch, Origin, Partition};
 use crate::error::{Error, Result};
 use crate::plan::columns::canonical_batch;
@@ -35,14 +35,14 @@ impl ParquetFile {
         Ok(Self { reader, partition, rows: position.rows })
     }
 
-    pub fn next(&mut self) -> Result<Option<Poll>> {
+    pub fn next(&mut self) -> Result<Option<Batch>> {
         let Some(rows) = self.reader.next() else { return Ok(None) };
         let name = &self.partition.name;
         let rows = rows.map_err(|e| Error::corrupt(format!("cannot read {name}")).with(e))?;
         let rows = canonical_batch(&rows)?;
         let origin = Origin::consecutive(self.partition.clone(), self.rows);
         self.rows += rows.num_rows() as u64;
-        Ok(Some(Poll::Batch(Batch::new(rows, origin))))
+        Ok(Some(Batch::new(rows, origin)))
     }
 
     pub fn position(&self) -> Position {
@@ -70,7 +70,7 @@ pub fn rows(path: &Path) -> Result<Vec<arrow::array::RecordBatch>> {
     let start = Position { rows: 0, offset: 0, done: false };
     let mut file = ParquetFile::open(path, Arc::new(partition), start, 65_536)?;
     let mut parts = Vec::new();
-    while let Some(Poll::Batch(batch)) = file.next()? {
+    while let Some(batch) = file.next()? {
         parts.push(batch.rows);
     }
     Ok(parts)

@@ -61,7 +61,7 @@ impl Source for ReplayReader {
     fn poll(&mut self, _: Duration) -> Result<Poll> {
         loop {
             if let Some(batch) = self.waiting.pop_front() {
-                return Ok(Poll::Batch(batch));
+                return Ok(batch.into());
             }
             let Some(path) = self.files.pop_front() else { return Ok(Poll::Finished) };
             self.read(&path)?;

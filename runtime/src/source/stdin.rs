@@ -1,25 +1,15 @@
 //! Standard input.
 
-use std::sync::Arc;
-
-use super::lines::Framing;
+use super::OpenContext;
 use super::stream::{StreamReader, channel, pump};
-use super::{OpenContext, Position};
 use crate::batch::Partition;
-use crate::config::{Format, StdinConfig};
+use crate::config::StdinConfig;
 
-const PARTITION: &str = "stdin";
-
-/// Starts reading standard input. Row numbers go on from the last checkpoint.
+/// Starts reading standard input.
 pub fn open(name: &str, config: &StdinConfig, context: &OpenContext) -> StreamReader {
     let (sender, chunks) = channel();
     // The thread ends with its input, with the process, or when the reader is dropped.
     std::thread::spawn(move || pump(std::io::stdin(), &sender));
-    let partition = Partition { source: name.to_owned(), name: PARTITION.to_owned() };
-    let start = Position { rows: 0, offset: 0, done: false };
-    let position = context.positions.get(PARTITION).copied().unwrap_or(start);
-    let csv = config.format == Format::Csv;
-    let framing = if csv { Framing::Csv } else { Framing::Lines };
-    let header = csv && config.csv.header;
-    StreamReader::new(Arc::new(partition), framing, header, context.batch_rows, position, chunks)
+    let partition = Partition { source: name.to_owned(), name: "stdin".to_owned() };
+    StreamReader::new(partition, config.format, &config.csv, context.batch_rows, chunks)
 }

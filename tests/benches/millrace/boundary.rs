@@ -22,12 +22,9 @@ pub fn run(report: &mut Report) {
     let started = loaded.start("bench", limits, "{}", many.schema().fields());
     let Ok((mut instance, description)) = started else { panic!("the plugin does not start") };
     assert_eq!(description.reads, ["amount", "fee"]);
-    let adds: Fields = vec![arrow::datatypes::Field::new(
-        "cost",
-        arrow::datatypes::DataType::Float64,
-        true,
-    )]
-    .into();
+    let adds: Fields =
+        vec![arrow::datatypes::Field::new("cost", arrow::datatypes::DataType::Float64, true)]
+            .into();
     let (mut calls, mut rows) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
         calls.push(nanoseconds(&mut instance, &one, &adds, 20_000));

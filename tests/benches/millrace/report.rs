@@ -28,7 +28,11 @@ impl Report {
             Target::AtMost(_) => "<=",
         };
         let mark = if met { "met" } else { "MISSED" };
-        println!("{name:<34} {:>14} {unit:<10} {sign} {:<12} {mark:<7} {detail}", short(value), short(bound));
+        println!(
+            "{name:<34} {:>14} {unit:<10} {sign} {:<12} {mark:<7} {detail}",
+            short(value),
+            short(bound)
+        );
         self.rows.push(json!({
             "name": name, "value": value, "unit": unit, "target": bound, "met": met,
             "detail": detail,
