@@ -1,14 +1,18 @@
 //! The only unit that travels: columns, and where each row came from.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow::buffer::ScalarBuffer;
 use arrow::compute::{filter_record_batch, take};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatchOptions;
 
 use crate::error::Result;
+
+/// The columns of a raw source: `value`, the record's bytes without its line end.
+pub static RAW_SCHEMA: LazyLock<SchemaRef> =
+    LazyLock::new(|| Arc::new(Schema::new(vec![Field::new("value", DataType::Binary, false)])));
 
 /// A part of a source that is read in one order: a file, a connection, a generator's lane.
 #[derive(Debug, PartialEq, Eq)]

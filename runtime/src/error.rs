@@ -117,9 +117,3 @@ impl From<arrow::error::ArrowError> for Error {
         Self::internal("a column operation failed").with(error)
     }
 }
-
-impl From<datafusion::error::DataFusionError> for Error {
-    fn from(error: datafusion::error::DataFusionError) -> Self {
-        Self::internal("an expression failed").with(error)
-    }
-}

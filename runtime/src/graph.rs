@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::plan::{Node, NodeKind, Plan};
-use crate::source::lanes_max;
+use crate::config::SourceConfig;
+use crate::plan::{Node, NodeKind, Plan, SourcePlan};
 
 /// All tasks of a job.
 #[derive(Debug)]
@@ -43,4 +43,13 @@ fn reached(plan: &Plan, source: usize) -> Vec<usize> {
     }
     reached.remove(&source);
     reached.into_iter().collect()
+}
+
+/// How many lanes can read the source at the same time.
+fn lanes_max(source: &SourcePlan) -> usize {
+    match source {
+        SourcePlan::Config(SourceConfig::File(_) | SourceConfig::Generator(_)) => usize::MAX,
+        SourcePlan::Config(SourceConfig::Stdin(_) | SourceConfig::Socket(_)) => 1,
+        SourcePlan::Replay(_) => 1,
+    }
 }

@@ -3,7 +3,7 @@
 //! ARCHITECTURE.md has the map. In the order in which a row meets them: a [`source`] gives a
 //! [`batch`], [`operators`] and sandboxed plugins ([`plugin`]) transform it, a [`sink`] takes it,
 //! and a [`checkpoint`] makes the progress durable. Before that, [`pipeline::check`] turned a
-//! [`config`] into a [`plan`], and [`job::run`] the plan into tasks.
+//! [`config`] into a [`plan`] (see [`planner`]), and [`job::run`] the plan into tasks.
 
 pub mod cli;
 pub mod pipeline;
@@ -12,6 +12,7 @@ pub mod job;
 mod task;
 
 pub mod checkpoint;
+mod codec;
 pub mod operators;
 pub mod plugin;
 pub mod sink;
@@ -20,6 +21,7 @@ mod table;
 
 mod graph;
 pub mod plan;
+pub mod planner;
 mod sql;
 
 pub mod config;

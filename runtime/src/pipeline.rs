@@ -6,6 +6,7 @@ use crate::config::{self, Config};
 use crate::diagnostic::Diagnostics;
 use crate::error::{Error, Result};
 use crate::plan::{self, Facts, Plan};
+use crate::planner;
 use crate::plugin::PluginHost;
 use crate::source::{probe_file, probe_source};
 
@@ -37,7 +38,7 @@ pub fn check(path: &Path) -> Result<Pipeline, CheckFailure> {
     let facts = gather(&config);
     let plugins = PluginHost::new(&config.directory, &config.settings.plugin_path);
     let mut found = Diagnostics::new(path, &text);
-    match plan::plan(&config, &facts, &plugins, &mut found) {
+    match planner::plan(&config, &facts, &plugins, &mut found) {
         Some(plan) => Ok(Pipeline { plan, plugins, found }),
         None => Err(CheckFailure::Mistakes(Box::new(found))),
     }
@@ -51,7 +52,7 @@ fn gather(config: &Config) -> Facts {
     }
     for table in &config.tables {
         let path = config.directory.join(&*table.config.path);
-        let format = plan::table_format(&table.config.path, table.config.format);
+        let format = planner::table_format(&table.config.path, table.config.format);
         let probed = match path.is_file() {
             true => {
                 let schema = table.config.schema.as_ref();

@@ -11,9 +11,9 @@ use arrow::compute::concat_batches;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::batch::Partition;
+use crate::codec::decode_all;
 use crate::config::Format;
 use crate::error::{Error, Result};
-use crate::operators::decode_all;
 use crate::plan::TablePlan;
 use crate::source::Records;
 

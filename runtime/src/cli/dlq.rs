@@ -13,7 +13,8 @@ use super::run::{execute, stop_on_signal};
 use crate::checkpoint::Store;
 use crate::error::{Error, Result};
 use crate::job::JobOptions;
-use crate::plan::{Plan, REPLAY_PREFIX, plan_replay};
+use crate::plan::{Plan, REPLAY_PREFIX};
+use crate::planner::plan_replay;
 use crate::source::Positions;
 use crate::storage::LocalStorage;
 

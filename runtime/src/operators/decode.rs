@@ -1,27 +1,15 @@
-//! Records to columns with Arrow's own readers, bad rows apart.
+//! Records to columns; those that do not fit go to `errors`.
 
-use std::ops::Range;
-use std::sync::Arc;
-
-use arrow::array::{Array, AsArray, BinaryArray, RecordBatch, UInt32Array};
+use arrow::array::{AsArray, UInt32Array};
 use arrow::compute::concat_batches;
-use arrow::csv;
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use arrow::json;
-use arrow::json::reader::Decoder as JsonDecoder;
 
-use super::isolate::isolate;
 use crate::batch::Batch;
-use crate::config::{CsvConfig, Format};
-use crate::dead_letter::{Refusal, Refuser, letters};
-use crate::error::{Error, Result};
+use crate::codec::{Decoded, RecordReader};
+use crate::dead_letter::{Refuser, letters};
+use crate::error::Result;
 use crate::operator::{Operator, Outputs};
 use crate::plan::DecodePlan;
 use crate::plan::columns::cast_batch;
-
-/// Rows that a JSON decoder has room for at first.
-const INITIAL_CAPACITY: usize = 1024;
 
 const MAIN: usize = 0;
 const ERRORS: usize = 1;
@@ -29,7 +17,7 @@ const ERRORS: usize = 1;
 pub struct Decode {
     plan: DecodePlan,
     refuser: Refuser,
-    reader: Reader,
+    reader: RecordReader,
 }
 
 impl Decode {
@@ -37,7 +25,7 @@ impl Decode {
     /// If Arrow's reader does not know a type of the schema.
     pub fn new(node: &str, plan: &DecodePlan) -> Result<Self> {
         let refuser = Refuser { step: node.to_owned(), plugin: None };
-        let reader = Reader::new(plan.format, &plan.csv, &plan.read_as)?;
+        let reader = RecordReader::new(plan.format, &plan.csv, &plan.read_as)?;
         Ok(Self { plan: plan.clone(), refuser, reader })
     }
 }
@@ -61,229 +49,5 @@ impl Operator for Decode {
         out.emit(MAIN, Batch::new(rows, batch.take_origin(&good)));
         out.emit(ERRORS, letters(&self.refuser, &batch, &decoded.refusals)?);
         Ok(())
-    }
-}
-
-/// All records of a file as one batch: for tables, where a bad row is the file's fault.
-///
-/// # Errors
-/// Names the first record that does not fit.
-pub fn decode_all(
-    format: Format,
-    csv: &CsvConfig,
-    read_as: &SchemaRef,
-    schema: &SchemaRef,
-    records: &BinaryArray,
-) -> Result<RecordBatch> {
-    let mut decoded = Decoded::default();
-    Reader::new(format, csv, read_as)?.decode(records, &mut decoded)?;
-    if let Some(first) = decoded.refusals.iter().min_by_key(|r| r.row) {
-        return Err(Error::config(format!("record {}: {}", first.row + 1, first.message)));
-    }
-    cast_batch(&concat_batches(read_as, &decoded.parts)?, schema)
-}
-
-/// Arrow's settings for this kind of CSV.
-///
-/// # Errors
-/// If the delimiter is not one byte.
-pub fn csv_format(config: &CsvConfig) -> Result<csv::reader::Format> {
-    let delimiter = u8::try_from(config.delimiter)
-        .map_err(|_| Error::config("the delimiter of CSV must be an ASCII character"))?;
-    let format =
-        csv::reader::Format::default().with_header(config.header).with_delimiter(delimiter);
-    if config.nulls.is_empty() {
-        return Ok(format);
-    }
-    let texts: Vec<String> = config.nulls.iter().map(|text| regex::escape(text)).collect();
-    let nulls = regex::Regex::new(&format!("^({})?$", texts.join("|")))
-        .map_err(|e| Error::config("`nulls` can't be matched").with(e))?;
-    Ok(format.with_null_regex(nulls))
-}
-
-/// What became of a batch of records.
-#[derive(Default)]
-struct Decoded {
-    parts: Vec<RecordBatch>,
-    /// The records that are in `parts`, in order.
-    good: Vec<u32>,
-    refusals: Vec<Refusal>,
-}
-
-enum Reader {
-    /// The decoder holds at most `capacity` rows.
-    Json {
-        schema: SchemaRef,
-        decoder: Box<JsonDecoder>,
-        capacity: usize,
-    },
-    Csv {
-        schema: SchemaRef,
-        format: csv::reader::Format,
-    },
-}
-
-impl Reader {
-    fn new(format: Format, csv: &CsvConfig, read_as: &SchemaRef) -> Result<Self> {
-        let schema = read_as.clone();
-        Ok(match format {
-            Format::Csv => {
-                let format = csv_format(csv)?.with_header(false);
-                Self::Csv { schema, format }
-            }
-            _ => {
-                let capacity = INITIAL_CAPACITY;
-                Self::Json { decoder: json_decoder(&schema, capacity)?, schema, capacity }
-            }
-        })
-    }
-
-    fn decode(&mut self, records: &BinaryArray, out: &mut Decoded) -> Result<()> {
-        if let Self::Json { capacity, .. } = self
-            && *capacity < records.len()
-        {
-            *capacity = records.len();
-            self.reset()?;
-        }
-        let mut start = 0;
-        while start < records.len() {
-            let (end, broken) = self.feed(records, start..records.len())?;
-            if end > start {
-                self.typed(records, start..end, broken.is_some(), out)?;
-            }
-            if let Some(error) = broken {
-                let message = reason(&error);
-                out.refusals.push(Refusal::new(end, "malformed", message));
-                self.reset()?;
-            }
-            start = end + 1;
-        }
-        Ok(())
-    }
-
-    /// Reads records that are well formed, up to the first that is not.
-    fn feed(
-        &mut self,
-        records: &BinaryArray,
-        range: Range<usize>,
-    ) -> Result<(usize, Option<ArrowError>)> {
-        let end = range.end;
-        match self {
-            Self::Json { decoder, .. } => {
-                for (count, row) in range.enumerate() {
-                    let read = decoder.decode(records.value(row));
-                    let whole = !decoder.has_partial_record() && decoder.len() == count + 1;
-                    match read {
-                        Ok(_) if whole => {}
-                        Ok(_) => return Ok((row, Some(not_one_object()))),
-                        Err(error) => return Ok((row, Some(error))),
-                    }
-                }
-                Ok((end, None))
-            }
-            // CSV knows well formed from ill formed only together with the types.
-            Self::Csv { .. } => Ok((end, None)),
-        }
-    }
-
-    /// Gives well-formed records their types. `again`: the decoder broke off and must be fed anew.
-    fn typed(
-        &mut self,
-        records: &BinaryArray,
-        range: Range<usize>,
-        again: bool,
-        out: &mut Decoded,
-    ) -> Result<()> {
-        let offset = range.start;
-        let mut fresh = !again;
-        let (done, refused) = isolate(range.len(), |part| {
-            let part = part.start + offset..part.end + offset;
-            self.batch(records, part, std::mem::take(&mut fresh))
-        });
-        for (part, rows) in done {
-            out.good.extend((part.start + offset..part.end + offset).map(|row| row as u32));
-            out.parts.push(rows);
-        }
-        let refusals = refused.into_iter().map(|(row, error)| {
-            let code =
-                if matches!(self, Self::Csv { .. }) { csv_code(&error) } else { "wrong_type" };
-            Refusal::new(row + offset, code, reason(&error))
-        });
-        out.refusals.extend(refusals);
-        Ok(())
-    }
-
-    fn batch(
-        &mut self,
-        records: &BinaryArray,
-        range: Range<usize>,
-        fed: bool,
-    ) -> Result<RecordBatch, ArrowError> {
-        let rows = range.len();
-        let batch = match self {
-            Self::Json { decoder, schema, capacity } => {
-                if !fed {
-                    *decoder = json_decoder(schema, *capacity)?;
-                    for row in range {
-                        decoder.decode(records.value(row))?;
-                    }
-                }
-                decoder.flush()?
-            }
-            Self::Csv { schema, format } => {
-                let mut decoder = csv::ReaderBuilder::new(schema.clone())
-                    .with_format(format.clone())
-                    .with_batch_size(rows + 1)
-                    .build_decoder();
-                for row in range {
-                    decoder.decode(records.value(row))?;
-                    decoder.decode(b"\n")?;
-                }
-                decoder.flush()?
-            }
-        };
-        match batch {
-            Some(batch) if batch.num_rows() == rows => Ok(batch),
-            _ => Err(not_one_object()),
-        }
-    }
-
-    fn reset(&mut self) -> Result<()> {
-        if let Self::Json { decoder, schema, capacity } = self {
-            *decoder = json_decoder(schema, *capacity)?;
-        }
-        Ok(())
-    }
-}
-
-fn json_decoder(schema: &SchemaRef, rows: usize) -> Result<Box<JsonDecoder>, ArrowError> {
-    let builder = json::ReaderBuilder::new(Arc::clone(schema)).with_batch_size(rows);
-    Ok(Box::new(builder.build_decoder()?))
-}
-
-fn not_one_object() -> ArrowError {
-    ArrowError::JsonError("the record is not exactly one row".to_owned())
-}
-
-fn csv_code(error: &ArrowError) -> &'static str {
-    match error {
-        ArrowError::CsvError(text) if text.contains("incorrect number of fields") => "malformed",
-        ArrowError::ParseError(_) => "wrong_type",
-        _ => "malformed",
-    }
-}
-
-/// Arrow's text without what it says of rows: it counts within a part of a batch.
-fn reason(error: &ArrowError) -> String {
-    let text = match error {
-        ArrowError::JsonError(text)
-        | ArrowError::CsvError(text)
-        | ArrowError::ParseError(text)
-        | ArrowError::InvalidArgumentError(text) => text.clone(),
-        other => other.to_string(),
-    };
-    match text.rfind(" at line ") {
-        Some(at) => text[..at].to_owned(),
-        None => text,
     }
 }

@@ -10,7 +10,7 @@ use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::physical_expr::PhysicalExpr;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::isolate::emit_isolated;
+use super::emit::emit_isolated;
 use super::project::project;
 use crate::batch::{Batch, Origin, Partition, record_batch};
 use crate::dead_letter::Refuser;

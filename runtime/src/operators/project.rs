@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::isolate::emit_isolated;
+use super::emit::emit_isolated;
 use crate::batch::{Batch, record_batch};
 use crate::dead_letter::Refuser;
 use crate::error::Result;

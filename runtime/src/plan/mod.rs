@@ -1,24 +1,13 @@
-//! What a pipeline will do: names resolved, schemas followed, grants and capabilities checked.
-//!
-//! Planning is pure: it works on facts that were gathered before ([`Facts`], and the answers of
-//! [`PluginCatalog`]), and does no I/O itself.
+//! What a pipeline will do: the checked plan, and the facts that it is made from.
 
-mod build;
 pub mod columns;
 mod facts;
-mod names;
-mod plugin;
-mod replay;
-mod sinks;
 
-pub use build::{checkpoint_directory, plan, table_format};
 pub(crate) use facts::schema_of;
 pub use facts::{
     Described, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest, ProbeError,
     ProbeKey, Probed,
 };
-pub use names::Endpoint;
-pub use replay::{REPLAY_PREFIX, plan_replay};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -93,6 +82,16 @@ pub struct Node {
     pub kind: NodeKind,
     pub inputs: Vec<Input>,
     pub ports: Vec<Port>,
+}
+
+/// Sources of dead letters are called so in the checkpoint, with the step's name behind it.
+pub const REPLAY_PREFIX: &str = "dead_letters:";
+
+/// Rows that can be read: of one port, or of the same port of a step's parts.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    pub inputs: Vec<Input>,
+    pub schema: SchemaRef,
 }
 
 /// An edge: which port of which node.
@@ -261,7 +260,7 @@ pub struct FileSinkPlan {
 pub const ROLL_SIZE: u64 = 128 << 20;
 
 impl FileSinkPlan {
-    fn new(config: &FileSinkConfig, directory: PathBuf, partition_by: Vec<usize>) -> Self {
+    pub fn new(config: &FileSinkConfig, directory: PathBuf, partition_by: Vec<usize>) -> Self {
         Self {
             directory,
             format: config.format,

@@ -13,11 +13,11 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use super::{OpenContext, Poll, Position, Source};
+use crate::batch::RAW_SCHEMA;
 use crate::batch::{Batch, Origin, Partition, record_batch};
 use crate::config::{FieldConfig, GeneratorConfig, GeneratorFormat};
 use crate::error::Result;
 use crate::plan::{ProbeError, ProbeKey};
-use crate::source::RAW_SCHEMA;
 
 /// A limited rate is met in steps of about this length.
 const RATE_STEP: Duration = Duration::from_millis(10);

@@ -1,13 +1,12 @@
 //! Bytes to records: one per line, or for CSV one per line outside quotes.
 
 use std::io::{self, Read};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::array::BinaryArray;
 use arrow::buffer::{Buffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::batch::{Batch, Origin, Partition, record_batch};
+use crate::batch::{Batch, Origin, Partition, RAW_SCHEMA, record_batch};
 use crate::dead_letter::{Refusal, Refuser, letters};
 use crate::error::Result;
 use crate::source::{Position, Rows};
@@ -19,10 +18,6 @@ const BATCH_BYTES_MAX: usize = 16 << 20;
 /// So much of a record that is too long goes into its dead letter.
 const EXCERPT_BYTES: usize = 1024;
 const READ_BYTES: usize = 1 << 20;
-
-/// The columns of a raw source: `value`, the record's bytes without its line end.
-pub static RAW_SCHEMA: LazyLock<SchemaRef> =
-    LazyLock::new(|| Arc::new(Schema::new(vec![Field::new("value", DataType::Binary, false)])));
 
 /// What ends a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,6 @@ mod stream;
 
 pub use file::{Records, glob_files};
 pub use generator::schema as generator_schema;
-pub use lines::RAW_SCHEMA;
 #[cfg(feature = "parquet")]
 pub use parquet_file::rows as parquet_rows;
 pub use probe::{probe_file, probe_source};
@@ -81,15 +80,6 @@ pub struct Position {
 
 /// Positions by partition, from the last checkpoint.
 pub type Positions = BTreeMap<String, Position>;
-
-/// How many lanes can read the source at the same time.
-pub fn lanes_max(config: &SourcePlan) -> usize {
-    match config {
-        SourcePlan::Config(SourceConfig::File(_) | SourceConfig::Generator(_)) => usize::MAX,
-        SourcePlan::Config(SourceConfig::Stdin(_) | SourceConfig::Socket(_)) => 1,
-        SourcePlan::Replay(_) => 1,
-    }
-}
 
 /// Opens the readers of all lanes.
 ///

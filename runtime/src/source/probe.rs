@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::RAW_SCHEMA;
 use super::file::glob_files;
+use crate::batch::RAW_SCHEMA;
 use crate::config::{ColumnType, CsvConfig, Format, SchemaConfig, SourceConfig, column_type};
 use crate::error::{Error, Result};
 use crate::plan::columns::canonical_schema;
@@ -159,7 +159,7 @@ fn infer(file: &Path, format: Format, csv: &CsvConfig) -> Result<SchemaRef> {
         Format::Ndjson => infer_json(&mut open)?,
         Format::Csv => {
             let (schema, _) =
-                crate::operators::csv_format(csv)?.infer_schema(open, Some(INFER_ROWS))?;
+                crate::codec::csv_format(csv)?.infer_schema(open, Some(INFER_ROWS))?;
             schema
         }
         #[cfg(feature = "parquet")]

@@ -11,10 +11,10 @@ use serde::Deserialize;
 
 use super::{OpenContext, Poll, Position, Positions, Source};
 use crate::batch::{Batch, Origin, Partition, record_batch};
+use crate::codec::decode_all;
 use crate::config::{CsvConfig, Format};
 use crate::dead_letter;
 use crate::error::{Error, Result};
-use crate::operators::decode_all;
 use crate::plan::ReplayPlan;
 
 /// What a replay needs of a dead letter.

@@ -15,6 +15,7 @@ use datafusion::error::DataFusionError;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{Column, Literal};
 
+use crate::error::Error;
 use crate::plan::Endpoint;
 
 /// What a name in FROM stands for.
@@ -53,6 +54,13 @@ impl From<DataFusionError> for SqlError {
             Some((span.start.line as usize, span.start.column as usize))
         });
         Self { message: message.to_owned(), help: None, at }
+    }
+}
+
+/// Rows at fault are isolated before this conversion is reached.
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Self {
+        Self::internal("an expression failed").with(error)
     }
 }
 

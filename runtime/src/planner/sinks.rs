@@ -4,9 +4,9 @@ use std::path::Path;
 
 use arrow::datatypes::{DataType, SchemaRef};
 
-use super::{FileSinkPlan, SinkPlan};
 use crate::config::{FileSinkConfig, Format, Named, SinkConfig};
 use crate::diagnostic::{Diagnostic, suggest};
+use crate::plan::{FileSinkPlan, SinkPlan};
 
 /// The plan of a sink for rows of `schema`.
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Fields, Schema, SchemaRef};
 
 use super::names::{ERRORS, is_name};
-use super::{Described, DescribedPort, PluginPort, PortColumn};
+use crate::plan::{Described, DescribedPort, PluginPort, PortColumn};
 
 /// The indices of the columns that a plugin reads.
 ///

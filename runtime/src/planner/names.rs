@@ -2,22 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::datatypes::SchemaRef;
-
-use super::Input;
 use crate::diagnostic::suggest;
+use crate::plan::Endpoint;
 
 /// The port that a bare name means.
 pub const MAIN: &str = "main";
 /// The port of refused rows, which every source and step has.
 pub const ERRORS: &str = "errors";
-
-/// Rows that can be read: of one port, or of the same port of a step's parts.
-#[derive(Debug, Clone)]
-pub struct Endpoint {
-    pub inputs: Vec<Input>,
-    pub schema: SchemaRef,
-}
 
 /// All ports that exist so far, and which of them are read.
 #[derive(Debug, Default)]

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Input, Node, NodeKind, Plan, Port, ReplayPlan, SourceNode, SourcePlan};
-
-/// Sources of dead letters are called so in the checkpoint, with the step's name behind it.
-pub const REPLAY_PREFIX: &str = "dead_letters:";
+use crate::plan::{
+    Input, Node, NodeKind, Plan, Port, REPLAY_PREFIX, ReplayPlan, SourceNode, SourcePlan,
+};
 
 /// The pipeline without its sources: each node of `steps` reads its dead letters from `files`
 /// instead. What it can't place is returned beside it: steps that the pipeline does not have.

@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::sync::Arc;
 
-use super::facts::ProbeKey;
-use super::names::{ERRORS, Endpoint, MAIN, Names, is_name, split};
-use super::{
-    CheckpointPlan, DecodePlan, Facts, FileSinkPlan, Input, Node, NodeKind, Plan, PluginCatalog,
-    PluginPlan, PluginRefusal, PluginRequest, Port, Probed, ProjectPlan, RestartPlan, SinkPlan,
-    SourceNode, SourcePlan, TablePlan, columns, plugin, sinks,
-};
+use super::names::{ERRORS, MAIN, Names, is_name, split};
+use super::{plugin, sinks};
 use crate::config::{
     Config, CsvConfig, Format, Named, PluginConfig, SourceConfig, SqlConfig, StepConfig, Text,
 };
 use crate::dead_letter;
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
+use crate::plan::{
+    CheckpointPlan, DecodePlan, DescribedPort, Endpoint, Facts, FileSinkPlan, Input, Node,
+    NodeKind, Plan, PluginCatalog, PluginPlan, PluginPort, PluginRefusal, PluginRequest, Port,
+    ProbeKey, Probed, ProjectPlan, ROLL_SIZE, RestartPlan, SinkPlan, SourceNode, SourcePlan,
+    TablePlan, columns,
+};
 use crate::sql::{self, Relation};
 
 /// The name of the sink of errors that nobody reads.
@@ -220,11 +221,8 @@ impl Builder<'_> {
         let decode = decode_of(&entry.config);
         let raw_name =
             if decode.is_some() { format!("{}#raw", entry.name) } else { entry.name.clone() };
-        let given = if decode.is_some() {
-            crate::source::RAW_SCHEMA.clone()
-        } else {
-            probed.schema.clone()
-        };
+        let given =
+            if decode.is_some() { crate::batch::RAW_SCHEMA.clone() } else { probed.schema.clone() };
         let source = self.node(Node {
             name: raw_name,
             kind: NodeKind::Source(SourceNode {
@@ -383,7 +381,7 @@ impl Builder<'_> {
                 return false;
             }
         };
-        let port = |(described, port): (&super::DescribedPort, &super::PluginPort)| Port {
+        let port = |(described, port): (&DescribedPort, &PluginPort)| Port {
             name: described.name.clone(),
             schema: port.schema.clone(),
         };
@@ -487,7 +485,7 @@ impl Builder<'_> {
         let plan = FileSinkPlan {
             directory: directory.dead_letters(),
             format: Format::Ndjson,
-            size_max: super::ROLL_SIZE,
+            size_max: ROLL_SIZE,
             every: None,
             partition_by: Vec::new(),
             dead_letters: true,

@@ -2,39 +2,6 @@
 
 use std::ops::Range;
 
-use crate::batch::Batch;
-use crate::dead_letter::{Refusal, Refuser, letters};
-use crate::error::{Error, Result};
-use crate::operator::Outputs;
-
-/// Does `work` on a batch and sends the result to `main`. Where it fails, the rows that it fails on
-/// go to `errors` instead: a cast, a division by zero, an overflow.
-///
-/// # Errors
-/// If the refused rows can't be written down.
-pub fn emit_isolated(
-    batch: &Batch,
-    refuser: &Refuser,
-    (main, errors): (usize, usize),
-    out: &mut Outputs,
-    mut work: impl FnMut(&Batch) -> Result<Batch>,
-) -> Result<()> {
-    if let Ok(done) = work(batch) {
-        out.emit(main, done);
-        return Ok(());
-    }
-    let part = |range: Range<usize>| work(&batch.slice(range.start, range.len()));
-    let (done, refused) = isolate(batch.len(), part);
-    done.into_iter().for_each(|(_, rows)| out.emit(main, rows));
-    if !refused.is_empty() {
-        let refusal =
-            |(row, error): (usize, Error)| Refusal::new(row, "sql_error", error.to_string());
-        let refusals: Vec<Refusal> = refused.into_iter().map(refusal).collect();
-        out.emit(errors, letters(refuser, batch, &refusals)?);
-    }
-    Ok(())
-}
-
 /// Tries `work` on all `rows`, and where it fails on halves, down to single rows. What succeeded
 /// is in order; with it the rows that fail even alone, and why.
 pub fn isolate<T, E>(

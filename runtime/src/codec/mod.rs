@@ -1,0 +1,7 @@
+//! Records to columns with Arrow's own readers, and bad records apart from the others.
+
+mod isolate;
+mod reader;
+
+pub use isolate::isolate;
+pub use reader::{Decoded, RecordReader, csv_format, decode_all};

@@ -1,0 +1,37 @@
+//! What an expression fails on, set apart from what it does not.
+
+use std::ops::Range;
+
+use crate::batch::Batch;
+use crate::codec::isolate;
+use crate::dead_letter::{Refusal, Refuser, letters};
+use crate::error::{Error, Result};
+use crate::operator::Outputs;
+
+/// Does `work` on a batch and sends the result to `main`. Where it fails, the rows that it fails on
+/// go to `errors` instead: a cast, a division by zero, an overflow.
+///
+/// # Errors
+/// If the refused rows can't be written down.
+pub fn emit_isolated(
+    batch: &Batch,
+    refuser: &Refuser,
+    (main, errors): (usize, usize),
+    out: &mut Outputs,
+    mut work: impl FnMut(&Batch) -> Result<Batch>,
+) -> Result<()> {
+    if let Ok(done) = work(batch) {
+        out.emit(main, done);
+        return Ok(());
+    }
+    let part = |range: Range<usize>| work(&batch.slice(range.start, range.len()));
+    let (done, refused) = isolate(batch.len(), part);
+    done.into_iter().for_each(|(_, rows)| out.emit(main, rows));
+    if !refused.is_empty() {
+        let refusal =
+            |(row, error): (usize, Error)| Refusal::new(row, "sql_error", error.to_string());
+        let refusals: Vec<Refusal> = refused.into_iter().map(refusal).collect();
+        out.emit(errors, letters(refuser, batch, &refusals)?);
+    }
+    Ok(())
+}

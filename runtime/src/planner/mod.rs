@@ -1,0 +1,13 @@
+//! Config and facts to a plan: names resolved, schemas followed, grants and capabilities checked.
+//!
+//! Planning is pure: it works on facts that were gathered before, and on what plugins answer
+//! through [`PluginCatalog`](crate::plan::PluginCatalog), and does no I/O itself.
+
+mod build;
+mod names;
+mod plugin;
+mod replay;
+mod sinks;
+
+pub use build::{checkpoint_directory, plan, table_format};
+pub use replay::plan_replay;
