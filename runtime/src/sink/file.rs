@@ -9,7 +9,8 @@ use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::format::{Counted, FormatWriter, Tally, extension};
+use super::counted::{Counted, Tally};
+use super::format::{FormatWriter, extension};
 use super::{Sink, SinkContext, Staged, StagedFile};
 use crate::batch::{Batch, record_batch};
 use crate::epoch::Epoch;

@@ -1,6 +1,7 @@
 //! Where rows go: the contract, and one adapter per file.
 
 mod console;
+mod counted;
 mod file;
 mod format;
 #[cfg(feature = "parquet")]

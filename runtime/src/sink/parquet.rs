@@ -12,7 +12,7 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 
-use super::format::Counted;
+use super::counted::Counted;
 use crate::error::{Error, Result};
 
 /// Rows of a row group, at most.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::counted::Counted;
 use super::file::staging_directory;
-use super::format::{Counted, extension};
+use super::format::extension;
 use super::{Staged, StagedFile};
 use crate::config::Format;
 use crate::epoch::Epoch;

@@ -75,7 +75,7 @@ pub fn logical_plan(sql: &str, relations: &[(String, Relation)]) -> Result<Logic
     };
     let planner = SqlToRel::new_with_options(&provider, options);
     let plan = planner.statement_to_plan(statement)?;
-    super::lower::refuse_impure(&plan)?;
+    super::purity::refuse_impure(&plan)?;
     Ok(STATE.optimize(&plan)?)
 }
 

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, NullEquality};
-use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, TableScan, Union, Volatility};
+use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, TableScan, Union};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::context::{logical_plan, name, state};
@@ -54,36 +53,6 @@ pub fn lower(
         }
     }
 }
-
-/// Refuses functions whose result changes from call to call: the same input must give the same
-/// output, also after a crash.
-pub(super) fn refuse_impure(plan: &LogicalPlan) -> Result<(), SqlError> {
-    let mut impure = None;
-    plan.apply_with_subqueries(|plan| {
-        plan.apply_expressions(|expr| {
-            expr.apply(|expr| {
-                if let Expr::ScalarFunction(call) = expr
-                    && call.func.signature().volatility != Volatility::Immutable
-                    && IMPURE.contains(&call.func.name())
-                {
-                    impure = Some(call.func.name().to_owned());
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    })?;
-    match impure {
-        Some(function) => Err(SqlError::new(
-            format!("`{function}()` gives another result at every call"),
-            "a stream must give the same output for the same input; use a time or an id that is \
-             in the rows",
-        )),
-        None => Ok(()),
-    }
-}
-
-const IMPURE: &[&str] =
-    &["now", "current_date", "current_time", "current_timestamp", "today", "random", "uuid"];
 
 fn unique_columns(schema: &DFSchema) -> Result<(), SqlError> {
     let names: Vec<&String> = schema.fields().iter().map(|f| f.name()).collect();

@@ -3,6 +3,7 @@
 
 mod context;
 mod lower;
+mod purity;
 
 pub use context::references;
 pub use lower::lower;
