@@ -13,6 +13,8 @@ use crate::source::{Position, Positions};
 use crate::storage::{RandomFile, Storage};
 
 const FILE: &str = "checkpoint.redb";
+/// The database until it can be opened again: redb refuses a file of which only a part was made.
+const UNFINISHED: &str = "checkpoint.redb.new";
 const FORMAT: &str = "1";
 const CACHE_BYTES: usize = 16 << 20;
 
@@ -66,12 +68,19 @@ impl Store {
         made.map_err(|e| Error::io("make the directory", directory, e))?;
         let lock = lock(directory)?;
         let path = directory.join(FILE);
-        let file = storage.open_random(&path).map_err(|e| Error::io("open", &path, e))?;
-        let backend = Backend(file);
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
-        let database = database.map_err(|e| broken(&path, e.into()))?;
+        let unfinished = directory.join(UNFINISHED);
+        let exists = |path: &Path| storage.exists(path).map_err(|e| Error::io("look for", path, e));
+        if exists(&unfinished)? {
+            storage.remove(&unfinished).map_err(|e| Error::io("remove", &unfinished, e))?;
+        }
+        let is_new = !exists(&path)?;
+        let database = open_database(storage, if is_new { &unfinished } else { &path })?;
         let store = Self { path, database, _lock: Some(lock) };
         store.claim(pipeline)?;
+        if is_new {
+            let path = &store.path;
+            storage.rename(&unfinished, path).map_err(|e| Error::io("make", path, e))?;
+        }
         let synced = storage.sync_dir(directory);
         synced.map_err(|e| Error::io("sync", directory, e))?;
         Ok(store)
@@ -232,6 +241,13 @@ fn forget_staged(
     Ok(())
 }
 
+fn open_database(storage: &dyn Storage, path: &Path) -> Result<Database> {
+    let file = storage.open_random(path).map_err(|e| Error::io("open", path, e))?;
+    let backend = Backend(file);
+    let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
+    database.map_err(|e| broken(path, e.into()))
+}
+
 fn lock(directory: &Path) -> Result<std::fs::File> {
     let path = directory.join("lock");
     let file = std::fs::File::options().write(true).create(true).truncate(false).open(&path);
@@ -252,6 +268,10 @@ fn lock(directory: &Path) -> Result<std::fs::File> {
 fn broken(path: &Path, error: redb::Error) -> Error {
     let message = format!("the checkpoint {} failed", path.display());
     match error {
+        // What was read is no database; no other try will find one.
+        redb::Error::Io(e) if e.kind() == io::ErrorKind::InvalidData => {
+            Error::corrupt(message).with(e)
+        }
         redb::Error::Io(_) | redb::Error::PreviousIo => Error::unavailable(message).with(error),
         _ => Error::corrupt(message).with(error),
     }
