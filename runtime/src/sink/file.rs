@@ -32,7 +32,9 @@ pub struct FileSink {
     kept: Vec<usize>,
     context: SinkContext,
     staging: PathBuf,
+    /// The first epoch in which the next file may be committed.
     epoch: Epoch,
+    /// Files begun since then.
     files: u32,
     open: BTreeMap<String, OpenFile>,
     finished: Vec<Staged>,
@@ -156,11 +158,13 @@ impl Sink for FileSink {
 
     fn stage(&mut self, epoch: Epoch) -> Result<Vec<Staged>> {
         self.finish_all()?;
-        self.files = 0;
-        self.epoch = epoch.next();
+        // An epoch that held nothing gives its number to the next, so only one that holds
+        // something ends a name's life: two files of the same name would be one file.
         if !self.finished.is_empty() {
             let synced = self.context.storage.sync_dir(&self.staging);
             synced.map_err(|e| Error::io("sync", &self.staging, e))?;
+            self.files = 0;
+            self.epoch = epoch.next();
         }
         Ok(std::mem::take(&mut self.finished))
     }
