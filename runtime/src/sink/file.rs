@@ -104,8 +104,10 @@ impl FileSink {
     }
 
     fn begin(&mut self) -> Result<OpenFile> {
+        // Two sinks may share a directory.
+        let sink = self.name.rsplit('.').next().unwrap_or_default();
         let name = format!(
-            "part-{}-{:08}-{}-{:03}.{}",
+            "part-{}-{:08}-{sink}-{}-{:03}.{}",
             self.context.id,
             self.epoch.0,
             self.context.lane,
