@@ -233,6 +233,10 @@ impl Coordinator<'_> {
                     }
                     Action::Commit { epoch, last } => {
                         let committed = self.commit(epoch, last)?;
+                        if committed {
+                            told = Instant::now();
+                            progress(self.committed);
+                        }
                         action = self.protocol.next(Event::Done { committed });
                     }
                 }
