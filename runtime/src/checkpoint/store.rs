@@ -10,7 +10,7 @@ use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::sink::Staged;
 use crate::source::{Position, Positions};
-use crate::storage::{RandomFile, Storage};
+use crate::storage::{Directories, RandomFile, Storage};
 
 const FILE: &str = "checkpoint.redb";
 /// The database until it can be opened again: redb refuses a file of which only a part was made.
@@ -64,7 +64,7 @@ impl Store {
     /// `Config` if it belongs to another pipeline, `Fenced` if another process has it, `Corrupt`
     /// if it can't be read, `Unavailable` if the disk does not do its work.
     pub fn open(directory: &Path, pipeline: &str, storage: &dyn Storage) -> Result<Self> {
-        let made = storage.create_dir_all(directory);
+        let made = Directories::default().make(storage, directory);
         made.map_err(|e| Error::io("make the directory", directory, e))?;
         let lock = lock(directory)?;
         let path = directory.join(FILE);

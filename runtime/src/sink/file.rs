@@ -15,6 +15,7 @@ use crate::batch::{Batch, record_batch};
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::plan::FileSinkPlan;
+use crate::storage::Directories;
 
 /// The hidden directory under the sink's own.
 const STAGING: &str = ".millrace";
@@ -63,7 +64,7 @@ impl FileSink {
         context: &SinkContext,
     ) -> Result<Self> {
         let staging = staging_directory(plan, &context.id);
-        let made = context.storage.create_dir_all(&staging);
+        let made = Directories::default().make(&*context.storage, &staging);
         made.map_err(|e| Error::io("make the directory", &staging, e))?;
         let kept: Vec<usize> =
             (0..input.fields().len()).filter(|at| !plan.partition_by.contains(at)).collect();

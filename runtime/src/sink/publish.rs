@@ -12,12 +12,13 @@ use crate::config::Format;
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::plan::{FileSinkPlan, NodeKind, Plan, SinkPlan};
-use crate::storage::Storage;
+use crate::storage::{Directories, Storage};
 
 /// Publishes what epochs have committed. Every step can be done again.
 pub struct Publisher {
     storage: Arc<dyn Storage>,
     id: String,
+    directories: Directories,
     /// The sinks that collect the output of several epochs.
     collecting: BTreeMap<String, Collecting>,
 }
@@ -36,7 +37,8 @@ impl Publisher {
             let plan = plan.clone();
             Some((name.to_owned(), Collecting { plan, every, since: None, waiting: Vec::new() }))
         });
-        Self { storage, id: id.to_owned(), collecting: collecting.collect() }
+        let directories = Directories::default();
+        Self { storage, id: id.to_owned(), directories, collecting: collecting.collect() }
     }
 
     /// Whether output is kept back for a later epoch.
@@ -66,12 +68,12 @@ impl Publisher {
                 None => files.push(file),
             }
         }
-        publish_files(&*self.storage, &files)?;
+        publish_files(&*self.storage, &mut self.directories, &files)?;
         for collecting in self.collecting.values_mut() {
             let due = collecting.since.is_some_and(|since| since.elapsed() >= collecting.every);
             if due || last {
                 published.extend(collecting.waiting.iter().map(|(epoch, _)| *epoch));
-                collecting.publish(&*self.storage, &self.id)?;
+                collecting.publish(&*self.storage, &mut self.directories, &self.id)?;
             }
         }
         for (epoch, _) in self.collecting.values().flat_map(|collecting| &collecting.waiting) {
@@ -83,7 +85,12 @@ impl Publisher {
 
 impl Collecting {
     /// Joins what waits into as few files as their size allows.
-    fn publish(&mut self, storage: &dyn Storage, id: &str) -> Result<()> {
+    fn publish(
+        &mut self,
+        storage: &dyn Storage,
+        directories: &mut Directories,
+        id: &str,
+    ) -> Result<()> {
         let mut by_directory: BTreeMap<PathBuf, Vec<&(Epoch, StagedFile)>> = BTreeMap::new();
         for waiting in &self.waiting {
             by_directory.entry(waiting.1.directory.clone()).or_default().push(waiting);
@@ -102,7 +109,7 @@ impl Collecting {
                 }
             }
             for group in groups {
-                self.join(storage, id, &directory, &group)?;
+                self.join(storage, directories, id, &directory, &group)?;
             }
         }
         self.waiting.clear();
@@ -113,13 +120,14 @@ impl Collecting {
     fn join(
         &self,
         storage: &dyn Storage,
+        directories: &mut Directories,
         id: &str,
         directory: &Path,
         group: &[&(Epoch, StagedFile)],
     ) -> Result<()> {
         let [first, .., last] = group else {
             let files: Vec<StagedFile> = group.iter().map(|(_, file)| file.clone()).collect();
-            return publish_files(storage, &files);
+            return publish_files(storage, directories, &files);
         };
         // The name tells the group: after a crash the same files join to the same name.
         let ending = extension(self.plan.format);
@@ -132,7 +140,7 @@ impl Collecting {
             let staged = staging_directory(&self.plan, id).join(&name);
             write_joined(storage, self.plan.format, group, &staged)?;
             let file = StagedFile { staged, name, ..first.1.clone() };
-            move_file(storage, &file)?;
+            move_file(storage, directories, &file)?;
         }
         let sync = storage.sync_dir(directory);
         sync.map_err(|e| Error::io("sync", directory, e))?;
@@ -181,18 +189,26 @@ fn write_joined(
 }
 
 /// Moves files into sight and makes that durable.
-fn publish_files(storage: &dyn Storage, files: &[StagedFile]) -> Result<()> {
+fn publish_files(
+    storage: &dyn Storage,
+    directories: &mut Directories,
+    files: &[StagedFile],
+) -> Result<()> {
     for file in files {
-        move_file(storage, file)?;
+        move_file(storage, directories, file)?;
     }
-    let directories: BTreeSet<&PathBuf> = files.iter().map(|file| &file.directory).collect();
-    for directory in directories {
+    let changed: BTreeSet<&PathBuf> = files.iter().map(|file| &file.directory).collect();
+    for directory in changed {
         storage.sync_dir(directory).map_err(|e| Error::io("sync", directory, e))?;
     }
     Ok(())
 }
 
-fn move_file(storage: &dyn Storage, file: &StagedFile) -> Result<()> {
+fn move_file(
+    storage: &dyn Storage,
+    directories: &mut Directories,
+    file: &StagedFile,
+) -> Result<()> {
     let target = file.directory.join(&file.name);
     let exists = |path: &Path| storage.exists(path).map_err(|e| Error::io("look for", path, e));
     if !exists(&file.staged)? {
@@ -200,7 +216,7 @@ fn move_file(storage: &dyn Storage, file: &StagedFile) -> Result<()> {
         // before a crash. A reader may have taken it away since.
         return Ok(());
     }
-    let made = storage.create_dir_all(&file.directory);
+    let made = directories.make(storage, &file.directory);
     made.map_err(|e| Error::io("make the directory", &file.directory, e))?;
     storage.rename(&file.staged, &target).map_err(|e| Error::io("publish", &target, e))
 }
