@@ -8,7 +8,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefin
 
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
-use crate::sink::Staged;
+use crate::sink::{Published, Staged};
 use crate::source::{Position, Positions};
 use crate::storage::{Directories, RandomFile, Storage};
 
@@ -39,8 +39,8 @@ pub struct Commit {
     /// Source, partition, position.
     pub positions: Vec<(String, String, Position)>,
     pub staged: Vec<Staged>,
-    /// Earlier epochs whose output is in sight by now.
-    pub published: Vec<Epoch>,
+    /// Output of earlier epochs that is in sight by now.
+    pub published: Vec<Published>,
     /// The digest of each plugin step's component.
     pub digests: BTreeMap<String, String>,
 }
@@ -177,15 +177,15 @@ impl Store {
         })
     }
 
-    /// Notes that the output of these epochs is in sight.
+    /// Notes that this output is in sight.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
-    pub fn forget_staged(&self, epochs: &[Epoch]) -> Result<()> {
-        if epochs.is_empty() {
+    pub fn forget_staged(&self, published: &[Published]) -> Result<()> {
+        if published.is_empty() {
             return Ok(());
         }
-        self.write(|transaction| forget_staged(transaction, epochs))
+        self.write(|transaction| forget_staged(transaction, published))
     }
 
     /// Forgets how far a source has been read.
@@ -232,11 +232,16 @@ impl Store {
 
 fn forget_staged(
     transaction: &redb::WriteTransaction,
-    epochs: &[Epoch],
+    published: &[Published],
 ) -> Result<(), redb::Error> {
     let mut staged = transaction.open_table(STAGED)?;
-    for epoch in epochs {
-        staged.retain_in((epoch.0, 0)..=(epoch.0, u32::MAX), |_, _| false)?;
+    for Published { epoch, sink } in published {
+        let of_epoch = (epoch.0, 0)..=(epoch.0, u32::MAX);
+        // What can't be read stays, and is reported when it is recovered.
+        let waits = |text: &str| {
+            json(text).map_or(true, |Staged::File(file): Staged| file.sink != *sink)
+        };
+        staged.retain_in(of_epoch, |_, text| waits(text))?;
     }
     Ok(())
 }

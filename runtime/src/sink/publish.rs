@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::file::staging_directory;
 use super::format::{Counted, extension};
-use super::{Staged, StagedFile};
+use super::{Published, Staged, StagedFile};
 use crate::config::Format;
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
@@ -47,37 +47,50 @@ impl Publisher {
     }
 
     /// Publishes the output of a committed epoch, or keeps it back until its time is over;
-    /// `last` ends all waiting. Returns the epochs whose output is in sight, all of it.
+    /// `last` ends all waiting. Returns what is in sight by it.
     ///
     /// # Errors
-    /// `Unavailable`: the same call may be made again.
+    /// `Unavailable`: nothing more may be published but by [`recover`].
     pub fn publish(
         &mut self,
         epoch: Epoch,
         staged: Vec<Staged>,
         last: bool,
-    ) -> Result<Vec<Epoch>> {
-        let mut published = BTreeSet::from([epoch]);
+    ) -> Result<Vec<Published>> {
+        self.publish_all(BTreeMap::from([(epoch, staged)]), last)
+    }
+
+    /// As [`publish`](Self::publish), for several epochs at once.
+    fn publish_all(
+        &mut self,
+        committed: BTreeMap<Epoch, Vec<Staged>>,
+        last: bool,
+    ) -> Result<Vec<Published>> {
+        let mut published = BTreeSet::new();
         let mut files = Vec::new();
-        for Staged::File(file) in staged {
+        let staged = committed.into_iter().flat_map(|(epoch, staged)| {
+            staged.into_iter().map(move |Staged::File(file)| (epoch, file))
+        });
+        for (epoch, file) in staged {
             match self.collecting.get_mut(&file.sink) {
                 Some(collecting) => {
                     collecting.since.get_or_insert_with(Instant::now);
                     collecting.waiting.push((epoch, file));
                 }
-                None => files.push(file),
+                None => {
+                    published.insert(Published { epoch, sink: file.sink.clone() });
+                    files.push(file);
+                }
             }
         }
         publish_files(&*self.storage, &mut self.directories, &files)?;
-        for collecting in self.collecting.values_mut() {
+        for (sink, collecting) in &mut self.collecting {
             let due = collecting.since.is_some_and(|since| since.elapsed() >= collecting.every);
             if due || last {
-                published.extend(collecting.waiting.iter().map(|(epoch, _)| *epoch));
+                let of_sink = |epoch: Epoch| Published { epoch, sink: sink.clone() };
+                published.extend(collecting.waiting.iter().map(|(epoch, _)| of_sink(*epoch)));
                 collecting.publish(&*self.storage, &mut self.directories, &self.id)?;
             }
-        }
-        for (epoch, _) in self.collecting.values().flat_map(|collecting| &collecting.waiting) {
-            published.remove(epoch);
         }
         Ok(published.into_iter().collect())
     }
@@ -222,7 +235,7 @@ fn move_file(
 }
 
 /// After a start: publishes what was committed and may not be in sight, and removes what was
-/// staged and never committed.
+/// staged and never committed. Returns what is in sight by it.
 ///
 /// # Errors
 /// `Corrupt` if a committed file is not what was written.
@@ -230,16 +243,14 @@ pub fn recover(
     plan: &Plan,
     id: &str,
     storage: &Arc<dyn Storage>,
-    committed: &BTreeMap<Epoch, Vec<Staged>>,
-) -> Result<()> {
+    committed: BTreeMap<Epoch, Vec<Staged>>,
+) -> Result<Vec<Published>> {
     for Staged::File(file) in committed.values().flatten() {
         verify(&**storage, file)?;
     }
-    let mut publisher = Publisher::new(plan, id, storage.clone());
-    let last = committed.keys().next_back().copied();
-    for (epoch, staged) in committed {
-        publisher.publish(*epoch, staged.clone(), Some(*epoch) == last)?;
-    }
+    // All at once, whatever the time: files that a crash has left half joined must meet again in
+    // the same group.
+    let published = Publisher::new(plan, id, storage.clone()).publish_all(committed, true)?;
     for (_, sink) in file_sinks(plan) {
         let staging = staging_directory(sink, id);
         let files = storage.list(&staging).map_err(|e| Error::io("list", &staging, e))?;
@@ -247,7 +258,7 @@ pub fn recover(
             storage.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
         }
     }
-    Ok(())
+    Ok(published)
 }
 
 /// Whether a committed file that is still staged is what was written.
