@@ -1,6 +1,7 @@
 //! Durable files: everything that checkpoints and file sinks write goes through here, so that a
 //! test can make the n-th write, sync or rename fail.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -26,7 +27,8 @@ pub trait RandomFile: Send + Sync + std::fmt::Debug {
 
 /// The file system as far as durability needs it. Called from several threads.
 pub trait Storage: Send + Sync {
-    /// A new, empty file; an old one of that name is gone.
+    /// A new, empty file; an old one of that name is gone. Durable only after `sync_dir` of its
+    /// directory.
     fn create(&self, path: &Path) -> io::Result<Box<dyn AppendFile>>;
     /// The file, made if it is missing.
     fn open_random(&self, path: &Path) -> io::Result<Box<dyn RandomFile>>;
@@ -37,9 +39,62 @@ pub trait Storage: Send + Sync {
     fn exists(&self, path: &Path) -> io::Result<bool>;
     /// The files of a directory, none if it is missing.
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
+    /// Durable only after `sync_dir` of the parent: see [`Directories`].
     fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
     /// Makes creations, renames and removals in `dir` durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+}
+
+/// So many directories are remembered as durable; at one more, all are looked at again.
+const DIRECTORIES_MAX: usize = 1 << 16;
+
+/// Makes directories so that they survive a loss of power, each only once.
+#[derive(Debug, Default)]
+pub struct Directories {
+    durable: BTreeSet<PathBuf>,
+}
+
+impl Directories {
+    /// Makes `directory` and what is missing above it. A directory is an entry in its parent, and
+    /// gone with all that it holds if the parent was not synced.
+    pub fn make(&mut self, storage: &dyn Storage, directory: &Path) -> io::Result<()> {
+        if self.durable.contains(directory) && storage.exists(directory)? {
+            return Ok(());
+        }
+        let mut missing = Vec::new();
+        let mut at = directory;
+        while !storage.exists(at)? {
+            missing.push(at);
+            match parent(at) {
+                Some(above) => at = above,
+                None => break,
+            }
+        }
+        // One that exists may have been made by a run that did not live to sync its parent.
+        if let Some(above) = parent(at) {
+            match storage.sync_dir(above) {
+                // Where not even the names may be read, this program has made nothing.
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {}
+                synced => synced?,
+            }
+        }
+        for path in missing.into_iter().rev() {
+            storage.create_dir_all(path)?;
+            if let Some(above) = parent(path) {
+                storage.sync_dir(above)?;
+            }
+        }
+        if self.durable.len() >= DIRECTORIES_MAX {
+            self.durable.clear();
+        }
+        self.durable.insert(directory.to_owned());
+        Ok(())
+    }
+}
+
+fn parent(path: &Path) -> Option<&Path> {
+    let parent = path.parent()?;
+    Some(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
 }
 
 /// The machine's own file system.

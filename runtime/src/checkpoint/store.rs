@@ -8,11 +8,13 @@ use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefin
 
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
-use crate::sink::Staged;
+use crate::sink::{Published, Staged};
 use crate::source::{Position, Positions};
-use crate::storage::{RandomFile, Storage};
+use crate::storage::{Directories, RandomFile, Storage};
 
 const FILE: &str = "checkpoint.redb";
+/// The database until it can be opened again: redb refuses a file of which only a part was made.
+const UNFINISHED: &str = "checkpoint.redb.new";
 const FORMAT: &str = "1";
 const CACHE_BYTES: usize = 16 << 20;
 
@@ -37,8 +39,8 @@ pub struct Commit {
     /// Source, partition, position.
     pub positions: Vec<(String, String, Position)>,
     pub staged: Vec<Staged>,
-    /// Earlier epochs whose output is in sight by now.
-    pub published: Vec<Epoch>,
+    /// Output of earlier epochs that is in sight by now.
+    pub published: Vec<Published>,
     /// The digest of each plugin step's component.
     pub digests: BTreeMap<String, String>,
 }
@@ -62,16 +64,23 @@ impl Store {
     /// `Config` if it belongs to another pipeline, `Fenced` if another process has it, `Corrupt`
     /// if it can't be read, `Unavailable` if the disk does not do its work.
     pub fn open(directory: &Path, pipeline: &str, storage: &dyn Storage) -> Result<Self> {
-        let made = storage.create_dir_all(directory);
+        let made = Directories::default().make(storage, directory);
         made.map_err(|e| Error::io("make the directory", directory, e))?;
         let lock = lock(directory)?;
         let path = directory.join(FILE);
-        let file = storage.open_random(&path).map_err(|e| Error::io("open", &path, e))?;
-        let backend = Backend(file);
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
-        let database = database.map_err(|e| broken(&path, e.into()))?;
+        let unfinished = directory.join(UNFINISHED);
+        let exists = |path: &Path| storage.exists(path).map_err(|e| Error::io("look for", path, e));
+        if exists(&unfinished)? {
+            storage.remove(&unfinished).map_err(|e| Error::io("remove", &unfinished, e))?;
+        }
+        let is_new = !exists(&path)?;
+        let database = open_database(storage, if is_new { &unfinished } else { &path })?;
         let store = Self { path, database, _lock: Some(lock) };
         store.claim(pipeline)?;
+        if is_new {
+            let path = &store.path;
+            storage.rename(&unfinished, path).map_err(|e| Error::io("make", path, e))?;
+        }
         let synced = storage.sync_dir(directory);
         synced.map_err(|e| Error::io("sync", directory, e))?;
         Ok(store)
@@ -168,15 +177,15 @@ impl Store {
         })
     }
 
-    /// Notes that the output of these epochs is in sight.
+    /// Notes that this output is in sight.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
-    pub fn forget_staged(&self, epochs: &[Epoch]) -> Result<()> {
-        if epochs.is_empty() {
+    pub fn forget_staged(&self, published: &[Published]) -> Result<()> {
+        if published.is_empty() {
             return Ok(());
         }
-        self.write(|transaction| forget_staged(transaction, epochs))
+        self.write(|transaction| forget_staged(transaction, published))
     }
 
     /// Forgets how far a source has been read.
@@ -223,13 +232,24 @@ impl Store {
 
 fn forget_staged(
     transaction: &redb::WriteTransaction,
-    epochs: &[Epoch],
+    published: &[Published],
 ) -> Result<(), redb::Error> {
     let mut staged = transaction.open_table(STAGED)?;
-    for epoch in epochs {
-        staged.retain_in((epoch.0, 0)..=(epoch.0, u32::MAX), |_, _| false)?;
+    for Published { epoch, sink } in published {
+        let of_epoch = (epoch.0, 0)..=(epoch.0, u32::MAX);
+        // What can't be read stays, and is reported when it is recovered.
+        let waits =
+            |text: &str| json(text).map_or(true, |Staged::File(file): Staged| file.sink != *sink);
+        staged.retain_in(of_epoch, |_, text| waits(text))?;
     }
     Ok(())
+}
+
+fn open_database(storage: &dyn Storage, path: &Path) -> Result<Database> {
+    let file = storage.open_random(path).map_err(|e| Error::io("open", path, e))?;
+    let backend = Backend(file);
+    let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
+    database.map_err(|e| broken(path, e.into()))
 }
 
 fn lock(directory: &Path) -> Result<std::fs::File> {
@@ -252,6 +272,10 @@ fn lock(directory: &Path) -> Result<std::fs::File> {
 fn broken(path: &Path, error: redb::Error) -> Error {
     let message = format!("the checkpoint {} failed", path.display());
     match error {
+        // What was read is no database; no other try will find one.
+        redb::Error::Io(e) if e.kind() == io::ErrorKind::InvalidData => {
+            Error::corrupt(message).with(e)
+        }
         redb::Error::Io(_) | redb::Error::PreviousIo => Error::unavailable(message).with(error),
         _ => Error::corrupt(message).with(error),
     }

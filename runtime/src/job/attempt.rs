@@ -17,7 +17,7 @@ use crate::graph::Graph;
 use crate::metrics::Metrics;
 use crate::plan::{NodeKind, Plan, REPLAY_PREFIX};
 use crate::plugin::PluginHost;
-use crate::sink::{self, Publisher, SinkContext};
+use crate::sink::{self, Published, Publisher, SinkContext};
 use crate::source::{self, OpenContext, Positions};
 use crate::task::{self, Barrier, Chain, Report};
 
@@ -91,8 +91,8 @@ fn recover(plan: &Plan, options: &JobOptions, store: &Store) -> Result<Recovered
         recovered.positions.remove(&source);
     }
     let staged = std::mem::take(&mut recovered.staged);
-    sink::recover(plan, &recovered.id, &options.storage, &staged)?;
-    store.forget_staged(&staged.into_keys().collect::<Vec<_>>())?;
+    let published = sink::recover(plan, &recovered.id, &options.storage, staged)?;
+    store.forget_staged(&published)?;
     Ok(recovered)
 }
 
@@ -180,8 +180,8 @@ struct Coordinator<'a> {
     barriers: Vec<Sender<Barrier>>,
     /// What the tasks have reported of the epoch that is being collected.
     collected: Commit,
-    /// Epochs in sight, which the next commit notes.
-    published: Vec<Epoch>,
+    /// Output in sight, which the next commit notes.
+    published: Vec<Published>,
     committed: Epoch,
     progressed: &'a mut bool,
 }
@@ -233,6 +233,10 @@ impl Coordinator<'_> {
                     }
                     Action::Commit { epoch, last } => {
                         let committed = self.commit(epoch, last)?;
+                        if committed {
+                            told = Instant::now();
+                            progress(self.committed);
+                        }
                         action = self.protocol.next(Event::Done { committed });
                     }
                 }

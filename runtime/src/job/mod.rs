@@ -89,7 +89,7 @@ pub fn run(
         let wait = delay.min(plan.restart.delay_max);
         observer.restart(&error, wait);
         match options.stop.recv_timeout(wait) {
-            Err(crossbeam_channel::RecvTimeoutError::Timeout) => delay *= 2,
+            Err(crossbeam_channel::RecvTimeoutError::Timeout) => delay = wait.saturating_mul(2),
             Ok(()) | Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return Err(error),
         }
     }

@@ -16,6 +16,7 @@ use crate::batch::{Batch, record_batch};
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::plan::FileSinkPlan;
+use crate::storage::Directories;
 
 /// The hidden directory under the sink's own.
 const STAGING: &str = ".millrace";
@@ -33,7 +34,9 @@ pub struct FileSink {
     kept: Vec<usize>,
     context: SinkContext,
     staging: PathBuf,
+    /// The first epoch in which the next file may be committed.
     epoch: Epoch,
+    /// Files begun since then.
     files: u32,
     open: BTreeMap<String, OpenFile>,
     finished: Vec<Staged>,
@@ -62,7 +65,7 @@ impl FileSink {
         context: &SinkContext,
     ) -> Result<Self> {
         let staging = staging_directory(plan, &context.id);
-        let made = context.storage.create_dir_all(&staging);
+        let made = Directories::default().make(&*context.storage, &staging);
         made.map_err(|e| Error::io("make the directory", &staging, e))?;
         let kept: Vec<usize> =
             (0..input.fields().len()).filter(|at| !plan.partition_by.contains(at)).collect();
@@ -103,8 +106,10 @@ impl FileSink {
     }
 
     fn begin(&mut self) -> Result<OpenFile> {
+        // Two sinks may share a directory.
+        let sink = self.name.rsplit('.').next().unwrap_or_default();
         let name = format!(
-            "part-{}-{:08}-{}-{:03}.{}",
+            "part-{}-{:08}-{sink}-{}-{:03}.{}",
             self.context.id,
             self.epoch.0,
             self.context.lane,
@@ -157,11 +162,13 @@ impl Sink for FileSink {
 
     fn stage(&mut self, epoch: Epoch) -> Result<Vec<Staged>> {
         self.finish_all()?;
-        self.files = 0;
-        self.epoch = epoch.next();
+        // An epoch that held nothing gives its number to the next, so only one that holds
+        // something ends a name's life: two files of the same name would be one file.
         if !self.finished.is_empty() {
             let synced = self.context.storage.sync_dir(&self.staging);
             synced.map_err(|e| Error::io("sync", &self.staging, e))?;
+            self.files = 0;
+            self.epoch = epoch.next();
         }
         Ok(std::mem::take(&mut self.finished))
     }

@@ -59,6 +59,14 @@ pub struct StagedFile {
     pub crc32: u32,
 }
 
+/// Output that is in sight, all of it: of one sink from one epoch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Published {
+    pub epoch: Epoch,
+    /// The sink's node.
+    pub sink: String,
+}
+
 /// What a sink is opened with.
 #[derive(Clone)]
 pub struct SinkContext {

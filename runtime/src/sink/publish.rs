@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 use super::counted::Counted;
 use super::file::staging_directory;
 use super::format::extension;
-use super::{Staged, StagedFile};
+use super::{Published, Staged, StagedFile};
 use crate::config::Format;
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::plan::{FileSinkPlan, NodeKind, Plan, SinkPlan};
-use crate::storage::Storage;
+use crate::storage::{Directories, Storage};
 
 /// Publishes what epochs have committed. Every step can be done again.
 pub struct Publisher {
     storage: Arc<dyn Storage>,
     id: String,
+    directories: Directories,
     /// The sinks that collect the output of several epochs.
     collecting: BTreeMap<String, Collecting>,
 }
@@ -37,7 +38,8 @@ impl Publisher {
             let plan = plan.clone();
             Some((name.to_owned(), Collecting { plan, every, since: None, waiting: Vec::new() }))
         });
-        Self { storage, id: id.to_owned(), collecting: collecting.collect() }
+        let directories = Directories::default();
+        Self { storage, id: id.to_owned(), directories, collecting: collecting.collect() }
     }
 
     /// Whether output is kept back for a later epoch.
@@ -46,32 +48,50 @@ impl Publisher {
     }
 
     /// Publishes the output of a committed epoch, or keeps it back until its time is over;
-    /// `last` ends all waiting. Returns the epochs whose output is in sight, all of it.
+    /// `last` ends all waiting. Returns what is in sight by it.
     ///
     /// # Errors
-    /// `Unavailable`: the same call may be made again.
-    pub fn publish(&mut self, epoch: Epoch, staged: Vec<Staged>, last: bool) -> Result<Vec<Epoch>> {
-        let mut published = BTreeSet::from([epoch]);
+    /// `Unavailable`: nothing more may be published but by [`recover`].
+    pub fn publish(
+        &mut self,
+        epoch: Epoch,
+        staged: Vec<Staged>,
+        last: bool,
+    ) -> Result<Vec<Published>> {
+        self.publish_all(BTreeMap::from([(epoch, staged)]), last)
+    }
+
+    /// As [`publish`](Self::publish), for several epochs at once.
+    fn publish_all(
+        &mut self,
+        committed: BTreeMap<Epoch, Vec<Staged>>,
+        last: bool,
+    ) -> Result<Vec<Published>> {
+        let mut published = BTreeSet::new();
         let mut files = Vec::new();
-        for Staged::File(file) in staged {
+        let staged = committed.into_iter().flat_map(|(epoch, staged)| {
+            staged.into_iter().map(move |Staged::File(file)| (epoch, file))
+        });
+        for (epoch, file) in staged {
             match self.collecting.get_mut(&file.sink) {
                 Some(collecting) => {
                     collecting.since.get_or_insert_with(Instant::now);
                     collecting.waiting.push((epoch, file));
                 }
-                None => files.push(file),
+                None => {
+                    published.insert(Published { epoch, sink: file.sink.clone() });
+                    files.push(file);
+                }
             }
         }
-        publish_files(&*self.storage, &files)?;
-        for collecting in self.collecting.values_mut() {
+        publish_files(&*self.storage, &mut self.directories, &files)?;
+        for (sink, collecting) in &mut self.collecting {
             let due = collecting.since.is_some_and(|since| since.elapsed() >= collecting.every);
             if due || last {
-                published.extend(collecting.waiting.iter().map(|(epoch, _)| *epoch));
-                collecting.publish(&*self.storage, &self.id)?;
+                let of_sink = |epoch: Epoch| Published { epoch, sink: sink.clone() };
+                published.extend(collecting.waiting.iter().map(|(epoch, _)| of_sink(*epoch)));
+                collecting.publish(&*self.storage, &mut self.directories, &self.id)?;
             }
-        }
-        for (epoch, _) in self.collecting.values().flat_map(|collecting| &collecting.waiting) {
-            published.remove(epoch);
         }
         Ok(published.into_iter().collect())
     }
@@ -79,7 +99,12 @@ impl Publisher {
 
 impl Collecting {
     /// Joins what waits into as few files as their size allows.
-    fn publish(&mut self, storage: &dyn Storage, id: &str) -> Result<()> {
+    fn publish(
+        &mut self,
+        storage: &dyn Storage,
+        directories: &mut Directories,
+        id: &str,
+    ) -> Result<()> {
         let mut by_directory: BTreeMap<PathBuf, Vec<&(Epoch, StagedFile)>> = BTreeMap::new();
         for waiting in &self.waiting {
             by_directory.entry(waiting.1.directory.clone()).or_default().push(waiting);
@@ -98,7 +123,7 @@ impl Collecting {
                 }
             }
             for group in groups {
-                self.join(storage, id, &directory, &group)?;
+                self.join(storage, directories, id, &directory, &group)?;
             }
         }
         self.waiting.clear();
@@ -109,13 +134,14 @@ impl Collecting {
     fn join(
         &self,
         storage: &dyn Storage,
+        directories: &mut Directories,
         id: &str,
         directory: &Path,
         group: &[&(Epoch, StagedFile)],
     ) -> Result<()> {
         let [first, .., last] = group else {
             let files: Vec<StagedFile> = group.iter().map(|(_, file)| file.clone()).collect();
-            return publish_files(storage, &files);
+            return publish_files(storage, directories, &files);
         };
         // The name tells the group: after a crash the same files join to the same name.
         let ending = extension(self.plan.format);
@@ -128,7 +154,7 @@ impl Collecting {
             let staged = staging_directory(&self.plan, id).join(&name);
             write_joined(storage, self.plan.format, group, &staged)?;
             let file = StagedFile { staged, name, ..first.1.clone() };
-            move_file(storage, &file)?;
+            move_file(storage, directories, &file)?;
         }
         let sync = storage.sync_dir(directory);
         sync.map_err(|e| Error::io("sync", directory, e))?;
@@ -178,18 +204,26 @@ fn write_joined(
 }
 
 /// Moves files into sight and makes that durable.
-fn publish_files(storage: &dyn Storage, files: &[StagedFile]) -> Result<()> {
+fn publish_files(
+    storage: &dyn Storage,
+    directories: &mut Directories,
+    files: &[StagedFile],
+) -> Result<()> {
     for file in files {
-        move_file(storage, file)?;
+        move_file(storage, directories, file)?;
     }
-    let directories: BTreeSet<&PathBuf> = files.iter().map(|file| &file.directory).collect();
-    for directory in directories {
+    let changed: BTreeSet<&PathBuf> = files.iter().map(|file| &file.directory).collect();
+    for directory in changed {
         storage.sync_dir(directory).map_err(|e| Error::io("sync", directory, e))?;
     }
     Ok(())
 }
 
-fn move_file(storage: &dyn Storage, file: &StagedFile) -> Result<()> {
+fn move_file(
+    storage: &dyn Storage,
+    directories: &mut Directories,
+    file: &StagedFile,
+) -> Result<()> {
     let target = file.directory.join(&file.name);
     let exists = |path: &Path| storage.exists(path).map_err(|e| Error::io("look for", path, e));
     if !exists(&file.staged)? {
@@ -197,13 +231,13 @@ fn move_file(storage: &dyn Storage, file: &StagedFile) -> Result<()> {
         // before a crash. A reader may have taken it away since.
         return Ok(());
     }
-    let made = storage.create_dir_all(&file.directory);
+    let made = directories.make(storage, &file.directory);
     made.map_err(|e| Error::io("make the directory", &file.directory, e))?;
     storage.rename(&file.staged, &target).map_err(|e| Error::io("publish", &target, e))
 }
 
 /// After a start: publishes what was committed and may not be in sight, and removes what was
-/// staged and never committed.
+/// staged and never committed. Returns what is in sight by it.
 ///
 /// # Errors
 /// `Corrupt` if a committed file is not what was written.
@@ -211,16 +245,14 @@ pub fn recover(
     plan: &Plan,
     id: &str,
     storage: &Arc<dyn Storage>,
-    committed: &BTreeMap<Epoch, Vec<Staged>>,
-) -> Result<()> {
+    committed: BTreeMap<Epoch, Vec<Staged>>,
+) -> Result<Vec<Published>> {
     for Staged::File(file) in committed.values().flatten() {
         verify(&**storage, file)?;
     }
-    let mut publisher = Publisher::new(plan, id, storage.clone());
-    let last = committed.keys().next_back().copied();
-    for (epoch, staged) in committed {
-        publisher.publish(*epoch, staged.clone(), Some(*epoch) == last)?;
-    }
+    // All at once, whatever the time: files that a crash has left half joined must meet again in
+    // the same group.
+    let published = Publisher::new(plan, id, storage.clone()).publish_all(committed, true)?;
     for (_, sink) in file_sinks(plan) {
         let staging = staging_directory(sink, id);
         let files = storage.list(&staging).map_err(|e| Error::io("list", &staging, e))?;
@@ -228,7 +260,7 @@ pub fn recover(
             storage.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
         }
     }
-    Ok(())
+    Ok(published)
 }
 
 /// Whether a committed file that is still staged is what was written.
