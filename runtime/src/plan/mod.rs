@@ -18,6 +18,8 @@ pub use facts::{
     ProbeKey, Probed,
 };
 pub(crate) use facts::schema_of;
+pub(crate) use names::{ERRORS, is_name};
+pub use plugin::plan_plugin;
 pub use replay::{REPLAY_PREFIX, plan_replay};
 
 use std::path::PathBuf;
@@ -172,6 +174,7 @@ pub struct PluginPlan {
 /// How the rows of a plugin's port are put together.
 #[derive(Debug, Clone)]
 pub struct PluginPort {
+    pub name: String,
     /// The columns that the plugin returns.
     pub adds: arrow::datatypes::Fields,
     pub schema: SchemaRef,
