@@ -4,3 +4,4 @@
 
 mod crash;
 mod flights;
+mod plugin_command;

@@ -171,6 +171,7 @@ pub struct PluginPlan {
 /// How the rows of a plugin's port are put together.
 #[derive(Debug, Clone)]
 pub struct PluginPort {
+    pub name: String,
     /// The columns that the plugin returns.
     pub adds: arrow::datatypes::Fields,
     pub schema: SchemaRef,

@@ -12,10 +12,9 @@ use crate::config::{
 use crate::dead_letter;
 use crate::diagnostic::{Diagnostic, Diagnostics, suggest};
 use crate::plan::{
-    CheckpointPlan, DecodePlan, DescribedPort, Endpoint, Facts, FileSinkPlan, Input, Node,
-    NodeKind, Plan, PluginCatalog, PluginPlan, PluginPort, PluginRefusal, PluginRequest, Port,
-    ProbeKey, Probed, ProjectPlan, ROLL_SIZE, RestartPlan, SinkPlan, SourceNode, SourcePlan,
-    TablePlan, columns,
+    CheckpointPlan, DecodePlan, Endpoint, Facts, FileSinkPlan, Input, Node, NodeKind, Plan,
+    PluginCatalog, PluginPort, PluginRefusal, PluginRequest, Port, ProbeKey, Probed, ProjectPlan,
+    ROLL_SIZE, RestartPlan, SinkPlan, SourceNode, SourcePlan, TablePlan, columns,
 };
 use crate::sql::{self, Relation};
 
@@ -365,47 +364,23 @@ impl Builder<'_> {
             limits: &config.limits,
             grant_log,
         };
-        let described = match self.plugins.describe(&request) {
-            Ok(described) => described,
+        let planned = plugin::plan_plugin(&step.name, &request, config.on_failure, self.plugins);
+        let plan = match planned {
+            Ok(plan) => plan,
             Err(refusals) => {
                 refusals.into_iter().for_each(|refusal| self.refusal(step, config, refusal));
                 return false;
             }
         };
-        let planned = plugin::reads(&described, &input)
-            .and_then(|reads| Ok((reads, plugin::ports(&described, &input)?)));
-        let (reads, plugin_ports) = match planned {
-            Ok(planned) => planned,
-            Err(message) => {
-                self.refusal(step, config, PluginRefusal::Plugin { message });
-                return false;
-            }
-        };
-        let port = |(described, port): (&DescribedPort, &PluginPort)| Port {
-            name: described.name.clone(),
-            schema: port.schema.clone(),
-        };
-        let mut ports: Vec<Port> = described.ports.iter().zip(&plugin_ports).map(port).collect();
-        let errors = ports.len();
+        let port =
+            |port: &PluginPort| Port { name: port.name.clone(), schema: port.schema.clone() };
+        let mut ports: Vec<Port> = plan.ports.iter().map(port).collect();
         ports.push(Port { name: ERRORS.to_owned(), schema: dead_letter::SCHEMA.clone() });
         let node = self.nodes.len();
         for (at, port) in ports.iter().enumerate() {
             let inputs = vec![Input { node, port: at }];
             self.endpoint(&step.name, &port.name, inputs, port.schema.clone());
         }
-        let plan = PluginPlan {
-            step: step.name.clone(),
-            plugin: config.plugin.to_string(),
-            digest: described.digest,
-            config: json,
-            limits: config.limits.clone(),
-            grant_log,
-            on_failure: config.on_failure,
-            input,
-            reads,
-            ports: plugin_ports,
-            errors,
-        };
         let kind = NodeKind::Plugin(Box::new(plan));
         self.node(Node { name: step.name.clone(), kind, inputs, ports });
         true

@@ -10,4 +10,6 @@ mod replay;
 mod sinks;
 
 pub use build::{checkpoint_directory, plan, table_format};
+pub(crate) use names::{ERRORS, is_name};
+pub use plugin::plan_plugin;
 pub use replay::plan_replay;

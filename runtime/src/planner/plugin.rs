@@ -5,13 +5,47 @@ use std::sync::Arc;
 use arrow::datatypes::{Fields, Schema, SchemaRef};
 
 use super::names::{ERRORS, is_name};
-use crate::plan::{Described, DescribedPort, PluginPort, PortColumn};
+use crate::config::OnFailure;
+use crate::plan::{
+    Described, DescribedPort, PluginCatalog, PluginPlan, PluginPort, PluginRefusal, PluginRequest,
+    PortColumn,
+};
+
+/// What the step `step` will do, once its plugin was asked.
+///
+/// # Errors
+/// All that the plugin says against it, or what can't be of what it says of itself.
+pub fn plan_plugin(
+    step: &str,
+    request: &PluginRequest,
+    on_failure: OnFailure,
+    catalog: &dyn PluginCatalog,
+) -> Result<PluginPlan, Vec<PluginRefusal>> {
+    let described = catalog.describe(request)?;
+    let input = Arc::new(Schema::new(request.input.clone()));
+    let wrong = |message| vec![PluginRefusal::Plugin { message }];
+    let reads = reads(&described, &input).map_err(wrong)?;
+    let ports = ports(&described, &input).map_err(wrong)?;
+    Ok(PluginPlan {
+        step: step.to_owned(),
+        plugin: request.plugin.to_owned(),
+        digest: described.digest,
+        config: request.config.to_owned(),
+        limits: request.limits.clone(),
+        grant_log: request.grant_log,
+        on_failure,
+        input,
+        reads,
+        errors: ports.len(),
+        ports,
+    })
+}
 
 /// The indices of the columns that a plugin reads.
 ///
 /// # Errors
 /// Names the column that its input does not have.
-pub fn reads(described: &Described, input: &Schema) -> Result<Vec<usize>, String> {
+fn reads(described: &Described, input: &Schema) -> Result<Vec<usize>, String> {
     let index = |name: &String| {
         input.index_of(name).map_err(|_| {
             let has: Vec<&str> = input.fields().iter().map(|f| f.name().as_str()).collect();
@@ -29,7 +63,7 @@ pub fn reads(described: &Described, input: &Schema) -> Result<Vec<usize>, String
 ///
 /// # Errors
 /// Names what can't be.
-pub fn ports(described: &Described, input: &SchemaRef) -> Result<Vec<PluginPort>, String> {
+fn ports(described: &Described, input: &SchemaRef) -> Result<Vec<PluginPort>, String> {
     if described.ports.is_empty() {
         return Err("it has no port".to_owned());
     }
@@ -73,5 +107,5 @@ fn assemble(port: &DescribedPort, input: &SchemaRef) -> Result<PluginPort, Strin
         }
     }
     let schema = Arc::new(Schema::new(Fields::from(fields)));
-    Ok(PluginPort { adds: port.adds.clone(), schema, columns })
+    Ok(PluginPort { name: port.name.clone(), adds: port.adds.clone(), schema, columns })
 }

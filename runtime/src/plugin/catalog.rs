@@ -144,10 +144,19 @@ impl PluginHost {
     /// If there is none, or it can't be loaded.
     pub fn inspect(&self, plugin: &str) -> Result<Inspection> {
         let path = self.find(plugin).map_err(|(m, h)| Error::config(format!("{m}; {h}")))?;
+        self.inspect_file(path)
+    }
+
+    /// What the component at `path` is, for people.
+    ///
+    /// # Errors
+    /// If it can't be loaded.
+    pub fn inspect_file(&self, path: PathBuf) -> Result<Inspection> {
         let loaded = self.load(&path)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let about = match &loaded.prepared {
             None => Err("it can't be instantiated".to_owned()),
-            Some(prepared) => Instance::new(prepared, plugin, limits(&LimitsConfig::default()))
+            Some(prepared) => Instance::new(prepared, &name, limits(&LimitsConfig::default()))
                 .and_then(|mut instance| instance.about())
                 .map(|about| (about.name, about.version, about.summary))
                 .map_err(|failure| failure.message),

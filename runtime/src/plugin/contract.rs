@@ -14,6 +14,7 @@ const FREE: [&str; 2] = ["millrace:plugin/types@0.1.0", "millrace:plugin/fault@0
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
     pub log: bool,
+    pub imports: Vec<String>,
     /// Imports that are not part of the contract.
     pub foreign: Vec<String>,
     /// Whether it is a plugin at all.
@@ -26,6 +27,7 @@ impl Wanted {
         let ty = component.component_type();
         let mut wanted = Self::default();
         for (name, item) in ty.imports(engine) {
+            wanted.imports.push(name.to_owned());
             match name {
                 LOG => wanted.log = true,
                 name if FREE.contains(&name) => {}

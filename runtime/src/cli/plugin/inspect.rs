@@ -3,14 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::error::Result;
-use crate::plugin::PluginHost;
+use crate::error::{ErrorKind, Result};
+use crate::plugin::{Inspection, PluginHost};
 
 pub fn inspect(plugin: &str) -> Result<ExitCode> {
     let host = PluginHost::new(Path::new(""), &[PathBuf::from("plugins")]);
     let inspection = host.inspect(plugin)?;
+    print(&inspection, &inspection.path);
+    if let Some((message, help)) = inspection.wanted.refusal(plugin, true) {
+        println!("refused  {message}\n         {help}");
+        return Ok(ExitCode::from(ErrorKind::Plugin.exit_code()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what a component is that lies at `path`.
+pub fn print(inspection: &Inspection, path: &Path) {
     let wanted = &inspection.wanted;
-    println!("path     {}", inspection.path.display());
+    println!("path     {}", path.display());
     println!("digest   {}", inspection.digest);
     println!("size     {} bytes", inspection.bytes);
     match &inspection.about {
@@ -19,11 +29,11 @@ pub fn inspect(plugin: &str) -> Result<ExitCode> {
         }
         Err(problem) => println!("about    {problem}"),
     }
-    println!("exports  {}", wanted.exports.join(", "));
+    println!("imports  {}", list(&wanted.imports));
+    println!("exports  {}", list(&wanted.exports));
     println!("grants   {}", if wanted.log { "log" } else { "none needed" });
-    if let Some((message, help)) = wanted.refusal(plugin, true) {
-        println!("refused  {message}\n         {help}");
-        return Ok(ExitCode::from(crate::error::ErrorKind::Plugin.exit_code()));
-    }
-    Ok(ExitCode::SUCCESS)
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }

@@ -1,0 +1,111 @@
+//! `millrace plugin new`: a project that builds at once, wherever it lies.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use include_dir::{Dir, include_dir};
+
+use super::vendor;
+use crate::error::{Error, Result};
+use crate::planner::is_name;
+
+static TEMPLATE: Dir = include_dir!("$CARGO_MANIFEST_DIR/template");
+
+/// What the template's files call the plugin.
+const PLACEHOLDER: &str = "plugin_name";
+/// Where in the project the SDK lies.
+const VENDOR: &str = "vendor/millrace";
+const NAME_BYTES_MAX: usize = 64;
+
+/// Crates that the plugin or its tests name, and crates of Rust's own.
+const CRATES: [&str; 9] = [
+    "alloc",
+    "arrow_array",
+    "arrow_schema",
+    "core",
+    "millrace_plugin",
+    "proc_macro",
+    "serde",
+    "std",
+    "test",
+];
+const KEYWORDS: [&str; 52] = [
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
+    "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
+    "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
+    "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "union", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+pub fn new(name: &str, dir: Option<&Path>) -> Result<ExitCode> {
+    check_name(name).map_err(Error::config)?;
+    let project = dir.map_or_else(|| PathBuf::from(name), Path::to_owned);
+    if let Some(parent) = project.parent() {
+        fs::create_dir_all(parent).map_err(|e| Error::io("make", parent, e))?;
+    }
+    fs::create_dir(&project).map_err(|e| match e.kind() {
+        std::io::ErrorKind::AlreadyExists => Error::config(format!(
+            "{} exists already: give another name, or another place with --dir",
+            project.display()
+        )),
+        _ => Error::io("make", &project, e),
+    })?;
+    for file in vendor::files(&TEMPLATE) {
+        let text = String::from_utf8_lossy(file.contents()).replace(PLACEHOLDER, name);
+        write(&project.join(file.path()), text.as_bytes())?;
+    }
+    vendor::unpack(|path, bytes| write(&project.join(VENDOR).join(path), bytes))?;
+    let dir = project.display();
+    println!("made the plugin `{name}` in {dir}; next:");
+    println!("    millrace plugin build {dir}\n    millrace plugin test {dir}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a crate, a component and a pipeline can all use the name.
+fn check_name(name: &str) -> Result<(), String> {
+    if !is_name(name) || name.len() > NAME_BYTES_MAX {
+        let near: String = name.to_lowercase().replace(['-', ' ', '.'], "_");
+        let near = if is_name(&near) && near.len() <= NAME_BYTES_MAX {
+            format!(", such as `{near}`")
+        } else {
+            String::new()
+        };
+        return Err(format!(
+            "`{name}` can't be a plugin's name: it must be a lower-case letter, then lower-case \
+             letters, digits and underscores, {NAME_BYTES_MAX} at most{near}"
+        ));
+    }
+    if KEYWORDS.contains(&name) || CRATES.contains(&name) {
+        return Err(format!(
+            "`{name}` can't be a plugin's name: Rust needs it for something else; `{name}_rows` \
+             would do"
+        ));
+    }
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|e| Error::io("make", parent, e))?;
+    }
+    fs::write(path, bytes).map_err(|e| Error::io("write", path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The name becomes a crate's, a file's and a text in pipelines.
+    #[test]
+    fn names_that_something_else_could_not_take_are_refused() {
+        for good in ["a", "flag_large", "v2"] {
+            assert_eq!(check_name(good), Ok(()));
+        }
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        for bad in ["", "2x", "a b", "../x", "a/b", "é", "fn", "serde", "test", &long] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+        assert!(check_name("Flag-Large").unwrap_err().contains("`flag_large`"));
+    }
+}

@@ -1,0 +1,58 @@
+//! `millrace plugin test`: golden cases through the component, as a job would run it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::golden::{Bench, Case, Verdict};
+use super::manifest::plugin_name;
+use crate::error::{Error, Result};
+
+/// The exit code where a case did not come out as expected.
+const DIFFERENT: u8 = 1;
+
+pub fn test(dir: &Path, component: Option<&Path>, bless: bool) -> Result<ExitCode> {
+    let cases = Case::all(&dir.join("golden"))?;
+    let component = match component {
+        // A bare name would be looked for in the plugin path.
+        Some(file) => Path::new(".").join(file),
+        None => built(dir)?,
+    };
+    let bench = Bench::new(&component)?;
+    println!("testing {}", component.display());
+    let (mut passed, mut failed, mut blessed) = (0, 0, 0);
+    for case in &cases {
+        match bench.run(case)? {
+            Verdict::Pass => {
+                passed += 1;
+                println!("ok   {}", case.name);
+            }
+            Verdict::Differs { got: Some(got), .. } if bless => {
+                blessed += 1;
+                case.write(&got)?;
+                println!("new  {}", case.name);
+            }
+            Verdict::Differs { text, .. } => {
+                failed += 1;
+                println!("FAIL {}\n{text}", case.name);
+            }
+        }
+    }
+    let blessed = if blessed == 0 { String::new() } else { format!(", {blessed} blessed") };
+    println!("{passed} passed, {failed} failed{blessed}");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
+}
+
+/// The component that was built from `dir`.
+fn built(dir: &Path) -> Result<PathBuf> {
+    let file = format!("{}.wasm", plugin_name(dir)?);
+    let beside = dir.canonicalize().ok().and_then(|dir| Some(dir.parent()?.join("dist")));
+    let places = [Some(dir.join(&file)), beside.map(|dist| dist.join(&file))];
+    let found = places.into_iter().flatten().find(|path| path.is_file());
+    found.ok_or_else(|| {
+        let dir = dir.display();
+        Error::config(format!(
+            "there is no {file} in {dir} to test: build it with `millrace plugin build {dir}`, or \
+             name it with --component"
+        ))
+    })
+}
