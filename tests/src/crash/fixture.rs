@@ -1,6 +1,5 @@
 //! A small pipeline in a directory of its own, and the rows that it must give.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -91,7 +90,8 @@ impl Fixture {
 
     /// What the directory of a sink must hold in the end.
     pub fn expected_rows(&self) -> Vec<Row> {
-        let good = (0..self.input.files * self.input.rows_per_file).filter(|id| is_good(*id));
+        let good =
+            (0..self.input.files * self.input.rows_per_file).filter(|id| fault(*id) == Fault::None);
         let mut rows: Vec<Row> = good.map(|id| Row::new(id, country(id), amount(id))).collect();
         rows.sort();
         rows
@@ -101,10 +101,10 @@ impl Fixture {
     pub fn expected_letters(&self, step: &str) -> Vec<Letter> {
         let mut letters = Vec::new();
         for id in 0..self.input.files * self.input.rows_per_file {
-            let code = match (id % BROKEN_EVERY, id % WRONG_TYPE_EVERY) {
-                (0, _) => "malformed",
-                (_, 0) => "wrong_type",
-                _ => continue,
+            let code = match fault(id) {
+                Fault::None => continue,
+                Fault::Broken => "malformed",
+                Fault::WrongType => "wrong_type",
             };
             letters.push(Letter {
                 step: step.to_owned(),
@@ -143,8 +143,20 @@ fn scratch() -> TempDir {
     made.unwrap()
 }
 
-fn is_good(id: usize) -> bool {
-    !id.is_multiple_of(BROKEN_EVERY) && !id.is_multiple_of(WRONG_TYPE_EVERY)
+/// What is wrong with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    Broken,
+    WrongType,
+}
+
+fn fault(id: usize) -> Fault {
+    match (id.is_multiple_of(BROKEN_EVERY), id.is_multiple_of(WRONG_TYPE_EVERY)) {
+        (true, _) => Fault::Broken,
+        (false, true) => Fault::WrongType,
+        (false, false) => Fault::None,
+    }
 }
 
 fn country(id: usize) -> &'static str {
@@ -156,14 +168,13 @@ fn amount(id: usize) -> f64 {
 }
 
 fn line(id: usize) -> String {
-    let mut line = String::new();
-    let quote = if id.is_multiple_of(WRONG_TYPE_EVERY) { "\"no number\"" } else { "" };
-    let number = if quote.is_empty() { id.to_string() } else { String::new() };
-    let end = if id.is_multiple_of(BROKEN_EVERY) { "" } else { "}" };
     let (country, amount) = (country(id), amount(id));
-    write!(line, "{{\"id\":{quote}{number},\"country\":\"{country}\",\"amount\":{amount}{end}")
-        .unwrap();
-    line
+    let rest = format!("\"country\":\"{country}\",\"amount\":{amount}");
+    match fault(id) {
+        Fault::None => format!("{{\"id\":{id},{rest}}}"),
+        Fault::Broken => format!("{{\"id\":{id},{rest}"),
+        Fault::WrongType => format!("{{\"id\":\"no number\",{rest},\"was\":{id}}}"),
+    }
 }
 
 /// Hears of nothing.

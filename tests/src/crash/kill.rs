@@ -124,7 +124,7 @@ fn binary() -> PathBuf {
     let binary = test.parent().and_then(|deps| deps.parent()).unwrap().join("millrace");
     assert!(
         binary.is_file(),
-        "{} is missing: `cargo test --workspace` builds it, `cargo test -p millrace-tests` does not",
+        "{} is missing: `cargo test --workspace` builds it, one package alone does not",
         binary.display()
     );
     binary
