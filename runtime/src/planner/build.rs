@@ -31,12 +31,14 @@ pub fn plan(
     plugins: &dyn PluginCatalog,
     found: &mut Diagnostics,
 ) -> Option<Plan> {
+    let sources = config.sources.iter().map(|source| &source.name);
+    let declared = sources.chain(config.steps.iter().map(|step| &step.name));
     let mut builder = Builder {
         config,
         facts,
         plugins,
         found,
-        names: Names::default(),
+        names: Names::new(declared.cloned()),
         nodes: Vec::new(),
         tables: Vec::new(),
         broken: BTreeSet::new(),

@@ -13,6 +13,8 @@ pub const ERRORS: &str = "errors";
 /// All ports that exist so far, and which of them are read.
 #[derive(Debug, Default)]
 pub struct Names {
+    /// All sources and steps, also those that could not be planned.
+    declared: BTreeSet<String>,
     endpoints: BTreeMap<(String, String), Endpoint>,
     read: BTreeSet<(String, String)>,
 }
@@ -25,6 +27,10 @@ pub struct UnknownName {
 }
 
 impl Names {
+    pub fn new(declared: impl IntoIterator<Item = String>) -> Self {
+        Self { declared: declared.into_iter().collect(), ..Self::default() }
+    }
+
     pub fn add(&mut self, step: &str, port: &str, endpoint: Endpoint) {
         self.endpoints.insert((step.to_owned(), port.to_owned()), endpoint);
     }
@@ -39,8 +45,8 @@ impl Names {
         }
         let ports: Vec<&str> = self.ports(step).collect();
         if ports.is_empty() {
-            let steps = self.endpoints.keys().map(|(step, _)| step.as_str());
-            let help = suggest(step, steps).unwrap_or_else(|| "name a source or a step".to_owned());
+            let declared = self.declared.iter().map(String::as_str);
+            let help = suggest(step, declared).unwrap_or_else(|| "name a source or a step".to_owned());
             return Err(UnknownName { message: format!("nothing is called `{step}`"), help });
         }
         let help = suggest(port, ports.iter().copied())
