@@ -230,7 +230,15 @@ fn a_new_project_builds_and_passes_its_tests() {
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("`large`: expected false, got true"), "{text}");
 
-    change(&project.join("src/lib.rs"), "a >= self.limit", "a >>= self.limit");
+    let by_batch = "a > self.limit * amount.len() as f64";
+    change(&project.join("src/lib.rs"), "a >= self.limit", by_batch);
+    let (code, text) = plugin(&["build", "project"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = plugin(&["test", "project"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("batches of 1 give other rows than one batch of all"), "{text}");
+
+    change(&project.join("src/lib.rs"), by_batch, "a >>= self.limit");
     let (code, text) = plugin(&["build", "project"]);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("cargo could not build flag_new"), "{text}");
