@@ -46,7 +46,8 @@ impl Names {
         let ports: Vec<&str> = self.ports(step).collect();
         if ports.is_empty() {
             let declared = self.declared.iter().map(String::as_str);
-            let help = suggest(step, declared).unwrap_or_else(|| "name a source or a step".to_owned());
+            let help =
+                suggest(step, declared).unwrap_or_else(|| "name a source or a step".to_owned());
             return Err(UnknownName { message: format!("nothing is called `{step}`"), help });
         }
         let help = suggest(port, ports.iter().copied())
