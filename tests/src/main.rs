@@ -1,1 +1,15 @@
 //! Millrace through its front door: a pipeline file in, rows out.
+
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+
+mod boundary;
+mod checks;
+mod cli;
+mod hostile;
+mod plugins;
+mod sinks;
+mod sources;
+mod sql;
+mod sql_checks;
