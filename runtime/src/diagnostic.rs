@@ -29,12 +29,7 @@ pub enum Severity {
 
 impl Diagnostic {
     pub fn error(place: impl Into<Option<Place>>, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            place: place.into(),
-            message: message.into(),
-            help: None,
-        }
+        Self { severity: Severity::Error, place: place.into(), message: message.into(), help: None }
     }
 
     pub fn warning(place: impl Into<Option<Place>>, message: impl Into<String>) -> Self {

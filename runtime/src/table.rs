@@ -109,8 +109,9 @@ fn read(plan: &TablePlan) -> Result<RecordBatch> {
             let file = File::open(&plan.path).map_err(|e| Error::io("open", &plan.path, e))?;
             let name = plan.path.display().to_string();
             let partition = Partition { source: plan.name.clone(), name };
-            let mut records = Records::new(file, partition, plan.format, &plan.config.csv, CHUNK_ROWS)
-                .map_err(wrong)?;
+            let mut records =
+                Records::new(file, partition, plan.format, &plan.config.csv, CHUNK_ROWS)
+                    .map_err(wrong)?;
             while let Some(polled) = records.next().map_err(wrong)? {
                 let Poll::Batch(batch) = polled else {
                     return Err(wrong(Error::config("a record is too long")));

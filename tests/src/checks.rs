@@ -133,7 +133,8 @@ fn a_pipeline_needs_sources_and_sinks() {
 #[test]
 fn misspelt_names_are_refused_with_the_name_that_is_near() {
     let sandbox = sandbox();
-    let with_sink = |from: &str| format!("{}[sink.out]\ntype = \"null\"\nfrom = {from}\n", source());
+    let with_sink =
+        |from: &str| format!("{}[sink.out]\ntype = \"null\"\nfrom = {from}\n", source());
     let mistake = sandbox.mistake(&with_sink("[\"numbers\", \"nubmers\"]"));
     expect(&mistake, "\"nubmers\"", "nothing is called `nubmers`", "`numbers`");
     let mistake = sandbox.mistake(&with_sink("[\"numbers\", \"numbers.errrors\"]"));
@@ -205,7 +206,8 @@ fn columns_that_the_format_can_not_hold_are_refused() {
         source()
     );
     expect(&sandbox.mistake(&text), "out", "CSV can't hold column `n`", "parquet");
-    let text = format!("{}{SINK}format = \"raw\"\n", source()).replace("null", "file\"\npath = \"o");
+    let text =
+        format!("{}{SINK}format = \"raw\"\n", source()).replace("null", "file\"\npath = \"o");
     expect(&sandbox.mistake(&text), "out", "writes `raw`, but gets columns", "ndjson");
 }
 
@@ -246,7 +248,8 @@ fn a_list_of_inputs_must_agree() {
     );
     let mistake = sandbox.mistake(&text);
     expect(&mistake, "\"numbers\", \"a\"", "column `n` is Int64 in one", "cast");
-    let text = format!("{}[sink.out]\ntype = \"null\"\nfrom = [\"numbers\", \"numbers\"]\n", source());
+    let text =
+        format!("{}[sink.out]\ntype = \"null\"\nfrom = [\"numbers\", \"numbers\"]\n", source());
     let mistake = sandbox.mistake(&text);
     assert!(mistake.message.contains("twice"), "{mistake:#?}");
 }
@@ -287,9 +290,7 @@ fn standard_input_has_one_reader() {
 #[test]
 fn sources_that_can_not_be_are_refused() {
     let sandbox = sandbox();
-    let generator = |more: &str| {
-        format!("[source.numbers]\ntype = \"generator\"\n{more}\n{SINK}")
-    };
+    let generator = |more: &str| format!("[source.numbers]\ntype = \"generator\"\n{more}\n{SINK}");
     for (more, message) in [
         ("fields = {}", "no fields"),
         ("rate = 0\nfields = { a = { sequence = \"\" } }", "`rate` must be above 0"),

@@ -153,10 +153,13 @@ impl Sandbox {
             .iter()
             .flat_map(|path| {
                 let text = fs::read_to_string(path).unwrap();
-                text.lines().map(|line| Letter(serde_json::from_str(line).unwrap())).collect::<Vec<_>>()
+                text.lines()
+                    .map(|line| Letter(serde_json::from_str(line).unwrap()))
+                    .collect::<Vec<_>>()
             })
             .collect();
-        letters.sort_by_key(|l| (l.text("step").to_owned(), l.text("partition").to_owned(), l.row()));
+        letters
+            .sort_by_key(|l| (l.text("step").to_owned(), l.text("partition").to_owned(), l.row()));
         letters
     }
 
@@ -299,7 +302,11 @@ fn rows_of(path: &Path) -> Vec<String> {
             let format = arrow::csv::reader::Format::default().with_header(true);
             let (schema, _) = format.infer_schema(text.as_slice(), None).unwrap();
             let reader = arrow::csv::ReaderBuilder::new(schema.into()).with_format(format);
-            reader.build(text.as_slice()).unwrap().flat_map(|rows| json_rows(&rows.unwrap())).collect()
+            reader
+                .build(text.as_slice())
+                .unwrap()
+                .flat_map(|rows| json_rows(&rows.unwrap()))
+                .collect()
         }
         other => panic!("no rows in a file that ends in .{other}"),
     }

@@ -27,9 +27,15 @@ pub enum Event {
 pub enum Action {
     None,
     /// Send the barrier of this epoch to every task; after the last one they end.
-    Barrier { epoch: Epoch, last: bool },
+    Barrier {
+        epoch: Epoch,
+        last: bool,
+    },
     /// All tasks have staged: commit and publish, then say `Done`.
-    Commit { epoch: Epoch, last: bool },
+    Commit {
+        epoch: Epoch,
+        last: bool,
+    },
     /// Everything is committed.
     End,
 }

@@ -33,7 +33,8 @@ pub fn load(file: &Path) -> Result<Result<Pipeline, ExitCode>> {
         Err(CheckFailure::Mistakes(found)) => {
             eprintln!("{}\n", found.render(colour));
             let count = found.errors();
-            let mistakes = if count == 1 { "1 mistake".into() } else { format!("{count} mistakes") };
+            let mistakes =
+                if count == 1 { "1 mistake".into() } else { format!("{count} mistakes") };
             eprintln!("error: {} has {mistakes}; nothing was started", file.display());
             Ok(Err(ExitCode::from(ErrorKind::Config.exit_code())))
         }
@@ -64,7 +65,8 @@ fn describe(plan: &Plan) -> String {
             NodeKind::Lookup(_) => "lookup",
             NodeKind::Sink(_) => "sink",
         };
-        let from = if inputs.is_empty() { String::new() } else { format!("  <- {}", inputs.join(", ")) };
+        let from =
+            if inputs.is_empty() { String::new() } else { format!("  <- {}", inputs.join(", ")) };
         text.push_str(&format!("\n{kind:<7} {}{from}\n", node.name));
         for port in node.ports.iter().filter(|port| port.name != "errors") {
             let columns: Vec<String> = port

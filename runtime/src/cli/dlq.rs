@@ -72,7 +72,12 @@ pub fn dlq(command: DlqCommand) -> Result<ExitCode> {
     }
 }
 
-fn list(plan: &Plan, wanted: impl Fn(&Letter) -> bool, limit: usize, json: bool) -> Result<ExitCode> {
+fn list(
+    plan: &Plan,
+    wanted: impl Fn(&Letter) -> bool,
+    limit: usize,
+    json: bool,
+) -> Result<ExitCode> {
     let replayed = replayed(plan)?;
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
     let mut shown = 0;

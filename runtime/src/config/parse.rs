@@ -53,9 +53,8 @@ impl Parser {
         let settings = self.typed::<Settings>(table, 0..0);
         let directory = path.parent().unwrap_or(Path::new("")).to_owned();
         let sources = self.each(sources, Self::source);
-        let tables = self.each(tables, |parser, entry| {
-            parser.typed::<TableConfig>(entry.table, entry.header)
-        });
+        let tables = self
+            .each(tables, |parser, entry| parser.typed::<TableConfig>(entry.table, entry.header));
         let steps = self.each(steps, Self::step);
         let sinks = self.each(sinks, Self::sink);
         Some(Config { directory, settings: settings?, sources, tables, steps, sinks })
@@ -134,7 +133,8 @@ impl Parser {
         }
         if !entry.table.contains_key("plugin") {
             let message = format!("step `{}` has neither `sql` nor `plugin`", entry.name);
-            let help = "a step is SQL or a plugin: add `sql = \"SELECT ...\"` or `plugin = \"NAME\"`";
+            let help =
+                "a step is SQL or a plugin: add `sql = \"SELECT ...\"` or `plugin = \"NAME\"`";
             self.found.push(Diagnostic::error(entry.header, message).help(help));
             return None;
         }

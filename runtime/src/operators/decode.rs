@@ -90,7 +90,8 @@ pub fn decode_all(
 pub fn csv_format(config: &CsvConfig) -> Result<csv::reader::Format> {
     let delimiter = u8::try_from(config.delimiter)
         .map_err(|_| Error::config("the delimiter of CSV must be an ASCII character"))?;
-    let format = csv::reader::Format::default().with_header(config.header).with_delimiter(delimiter);
+    let format =
+        csv::reader::Format::default().with_header(config.header).with_delimiter(delimiter);
     if config.nulls.is_empty() {
         return Ok(format);
     }
@@ -111,8 +112,15 @@ struct Decoded {
 
 enum Reader {
     /// The decoder holds at most `capacity` rows.
-    Json { schema: SchemaRef, decoder: Box<JsonDecoder>, capacity: usize },
-    Csv { schema: SchemaRef, format: csv::reader::Format },
+    Json {
+        schema: SchemaRef,
+        decoder: Box<JsonDecoder>,
+        capacity: usize,
+    },
+    Csv {
+        schema: SchemaRef,
+        format: csv::reader::Format,
+    },
 }
 
 impl Reader {
@@ -197,7 +205,8 @@ impl Reader {
             out.parts.push(rows);
         }
         let refusals = refused.into_iter().map(|(row, error)| {
-            let code = if matches!(self, Self::Csv { .. }) { csv_code(&error) } else { "wrong_type" };
+            let code =
+                if matches!(self, Self::Csv { .. }) { csv_code(&error) } else { "wrong_type" };
             Refusal::new(row + offset, code, reason(&error))
         });
         out.refusals.extend(refusals);

@@ -175,9 +175,8 @@ impl Operator for Lookup {
 }
 
 fn evaluate(exprs: &[Arc<dyn PhysicalExpr>], rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
-    let evaluate = |expr: &Arc<dyn PhysicalExpr>| {
-        Ok(expr.evaluate(rows)?.into_array(rows.num_rows())?)
-    };
+    let evaluate =
+        |expr: &Arc<dyn PhysicalExpr>| Ok(expr.evaluate(rows)?.into_array(rows.num_rows())?);
     exprs.iter().map(evaluate).collect()
 }
 

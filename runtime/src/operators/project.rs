@@ -33,8 +33,9 @@ impl Operator for Project {
             return Ok(());
         }
         // Some row can't be computed: a cast, a division by zero, an overflow.
-        let (done, refused) =
-            isolate(batch.len(), |range| project(&self.plan, &batch.slice(range.start, range.len())));
+        let (done, refused) = isolate(batch.len(), |range| {
+            project(&self.plan, &batch.slice(range.start, range.len()))
+        });
         done.into_iter().for_each(|(_, projected)| out.emit(MAIN, projected));
         if !refused.is_empty() {
             let refusal = |(row, error): (usize, crate::error::Error)| {

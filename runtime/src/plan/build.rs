@@ -120,7 +120,8 @@ impl Builder<'_> {
         let steps = config.steps.iter().map(|s| (&s.name, &s.place));
         let sinks = config.sinks.iter().map(|s| (&s.name, &s.place));
         // Sinks can't be read, so that a sink may be called as the step that it writes.
-        let all = sources.chain(tables).chain(steps).map(|n| (n, true)).chain(sinks.map(|n| (n, false)));
+        let all =
+            sources.chain(tables).chain(steps).map(|n| (n, true)).chain(sinks.map(|n| (n, false)));
         for ((name, place), readable) in all {
             if !is_name(name) || name == DEAD_LETTERS {
                 self.error(place.clone(), format!("`{name}` can't be a name"), NAME_HELP);
@@ -135,7 +136,8 @@ impl Builder<'_> {
             self.found.push(Diagnostic::error(None, "the pipeline has no source").help(help));
         }
         if config.sinks.is_empty() {
-            let help = "add one: [sink.NAME] with type = \"file\" or \"console\", and from = \"STEP\"";
+            let help =
+                "add one: [sink.NAME] with type = \"file\" or \"console\", and from = \"STEP\"";
             self.found.push(Diagnostic::error(None, "the pipeline has no sink").help(help));
         }
     }
@@ -216,8 +218,13 @@ impl Builder<'_> {
             self.found.push(Diagnostic::warning(entry.place.clone(), message).help(help));
         }
         let decode = decode_of(&entry.config);
-        let raw_name = if decode.is_some() { format!("{}#raw", entry.name) } else { entry.name.clone() };
-        let given = if decode.is_some() { crate::source::RAW_SCHEMA.clone() } else { probed.schema.clone() };
+        let raw_name =
+            if decode.is_some() { format!("{}#raw", entry.name) } else { entry.name.clone() };
+        let given = if decode.is_some() {
+            crate::source::RAW_SCHEMA.clone()
+        } else {
+            probed.schema.clone()
+        };
         let source = self.node(Node {
             name: raw_name,
             kind: NodeKind::Source(SourceNode {
@@ -421,7 +428,8 @@ impl Builder<'_> {
                 self.error(place, message, help);
             }
             PluginRefusal::Plugin { message } => {
-                let message = format!("plugin `{plugin}` can't run as step `{}`: {message}", step.name);
+                let message =
+                    format!("plugin `{plugin}` can't run as step `{}`: {message}", step.name);
                 let help = "give it the input that it wants (SQL can rename and cast columns), or \
                             mend the plugin";
                 self.error(config.plugin.place(), message, help);
@@ -521,7 +529,8 @@ impl Builder<'_> {
         let schema = match columns::unify(&schemas) {
             Ok(schema) => schema,
             Err(message) => {
-                let message = format!("`{reader}` can't read all of these as one stream: {message}");
+                let message =
+                    format!("`{reader}` can't read all of these as one stream: {message}");
                 let place = from[0].place().start..from[from.len() - 1].place().end;
                 self.error(place, message, "cast one of them in a SQL step before");
                 return None;
@@ -548,12 +557,8 @@ impl Builder<'_> {
     ) -> Input {
         let exprs = sql::conform(&endpoint.schema, schema);
         let step = format!("{reader}#in{at}");
-        let plan = ProjectPlan {
-            columns: None,
-            filter: None,
-            exprs: Some(exprs),
-            schema: schema.clone(),
-        };
+        let plan =
+            ProjectPlan { columns: None, filter: None, exprs: Some(exprs), schema: schema.clone() };
         let kind = NodeKind::Project(plan);
         let ports = ports_with_errors(schema.clone());
         let node = self.node(Node { name: step, kind, inputs: endpoint.inputs, ports });

@@ -12,12 +12,12 @@ mod replay;
 mod sinks;
 
 pub use build::{checkpoint_directory, plan, table_format};
-pub use names::Endpoint;
+pub(crate) use facts::schema_of;
 pub use facts::{
     Described, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest, ProbeError,
     ProbeKey, Probed,
 };
-pub(crate) use facts::schema_of;
+pub use names::Endpoint;
 pub use replay::{REPLAY_PREFIX, plan_replay};
 
 use std::path::PathBuf;

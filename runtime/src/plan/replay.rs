@@ -12,8 +12,7 @@ pub const REPLAY_PREFIX: &str = "dead_letters:";
 /// instead. What it can't place is returned beside it: steps that the pipeline does not have.
 pub fn plan_replay(plan: Plan, steps: &[String], files: &[PathBuf]) -> (Plan, Vec<String>) {
     let is_target = |node: &Node| {
-        steps.contains(&node.name)
-            && !matches!(node.kind, NodeKind::Source(_) | NodeKind::Sink(_))
+        steps.contains(&node.name) && !matches!(node.kind, NodeKind::Source(_) | NodeKind::Sink(_))
     };
     let known = |step: &&String| plan.nodes.iter().any(|n| n.name == **step && is_target(n));
     let unknown = steps.iter().filter(|step| !known(step)).cloned().collect();

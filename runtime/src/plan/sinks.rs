@@ -45,8 +45,11 @@ fn file(
         Format::Csv => {
             let nested = schema.fields().iter().filter(|f| f.data_type().is_nested());
             for field in nested {
-                let message =
-                    format!("CSV can't hold column `{}` of type {}", field.name(), field.data_type());
+                let message = format!(
+                    "CSV can't hold column `{}` of type {}",
+                    field.name(),
+                    field.data_type()
+                );
                 let help = "write `ndjson` or `parquet`, or flatten the column in SQL";
                 wrong.push(Diagnostic::error(place(), message).help(help));
             }

@@ -37,7 +37,8 @@ pub fn load(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Component> {
             Err(error) => tracing::debug!(%error, "a cached artifact is of no use"),
         }
     }
-    let wrong = |e: wasmtime::Error| Error::plugin("is not a component").with(e.into_boxed_dyn_error());
+    let wrong =
+        |e: wasmtime::Error| Error::plugin("is not a component").with(e.into_boxed_dyn_error());
     let artifact = engine.precompile_component(bytes).map_err(wrong)?;
     if let Some(path) = &path
         && let Err(error) = store(path, &artifact)
@@ -50,9 +51,9 @@ pub fn load(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Component> {
 
 /// `$XDG_CACHE_HOME/millrace/artifacts/ENGINE`; `None` where there is no home either.
 fn cache_directory(engine: &Engine) -> Option<PathBuf> {
-    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
-        std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"))
-    })?;
+    let base = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))?;
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     Some(base.join("millrace").join("artifacts").join(format!("{:016x}", hasher.finish())))

@@ -146,7 +146,10 @@ fn check_errors(
             return Err(format!("an error of row {} of {rows}", error.row));
         };
         if std::mem::replace(taken, true) {
-            return Err(format!("an error of row {}, which is on a port or an error too", error.row));
+            return Err(format!(
+                "an error of row {}, which is on a port or an error too",
+                error.row
+            ));
         }
         if !is_code(&error.code) {
             return Err("an error code that is not 1 to 64 of a-z, 0-9 and _".to_owned());

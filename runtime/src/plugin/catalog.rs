@@ -71,8 +71,12 @@ impl PluginHost {
                 return Ok(path);
             }
             let message = format!("there is no component {}", path.display());
-            return Err((message, "the path starts at the pipeline file; build it with \
-                                  `millrace plugin build`".to_owned()));
+            return Err((
+                message,
+                "the path starts at the pipeline file; build it with \
+                                  `millrace plugin build`"
+                    .to_owned(),
+            ));
         }
         let candidates = self.path.iter().map(|dir| dir.join(format!("{plugin}.wasm")));
         if let Some(found) = candidates.into_iter().find(|path| path.is_file()) {
@@ -82,8 +86,10 @@ impl PluginHost {
         let message = format!("there is no plugin `{plugin}` in {}", list.join(", "));
         let there = self.names();
         let help = suggest(plugin, there.iter().map(String::as_str)).unwrap_or_else(|| {
-            format!("add its directory to `plugin_path` or {PATH_VARIABLE}, or build it with \
-                     `millrace plugin build`")
+            format!(
+                "add its directory to `plugin_path` or {PATH_VARIABLE}, or build it with \
+                     `millrace plugin build`"
+            )
         });
         Err((message, help))
     }
@@ -171,8 +177,7 @@ impl Loaded {
         let Some(prepared) = &self.prepared else {
             return Err(StartFailure::Call(CallFailure::new("failed", "it is no plugin")));
         };
-        let mut instance =
-            Instance::new(prepared, step, limits).map_err(StartFailure::Call)?;
+        let mut instance = Instance::new(prepared, step, limits).map_err(StartFailure::Call)?;
         let input = flat_schema(input);
         let input: Vec<wit::FieldParam> = input.iter().map(Into::into).collect();
         let started = instance.start(config, &input).map_err(StartFailure::Call)?;
@@ -198,9 +203,8 @@ pub fn limits(config: &LimitsConfig) -> InstanceLimits {
 impl PluginCatalog for PluginHost {
     fn describe(&self, request: &PluginRequest) -> Result<Described, Vec<PluginRefusal>> {
         let plugin = request.plugin;
-        let component = |message: String, help: String| {
-            vec![PluginRefusal::Component { message, help }]
-        };
+        let component =
+            |message: String, help: String| vec![PluginRefusal::Component { message, help }];
         let path = self.find(plugin).map_err(|(message, help)| component(message, help))?;
         let loaded = self.load(&path).map_err(|e| {
             component(e.to_string(), "build it with `millrace plugin build`".to_owned())
@@ -208,8 +212,7 @@ impl PluginCatalog for PluginHost {
         if let Some((message, help)) = loaded.wanted.refusal(plugin, request.grant_log) {
             return Err(component(message, help));
         }
-        let started =
-            loaded.start(plugin, limits(request.limits), request.config, request.input);
+        let started = loaded.start(plugin, limits(request.limits), request.config, request.input);
         match started {
             Ok((_, description)) => described(&loaded.digest, description)
                 .map_err(|message| vec![PluginRefusal::Plugin { message }]),
@@ -232,8 +235,8 @@ impl PluginCatalog for PluginHost {
 fn described(digest: &str, description: wit::Description) -> Result<Described, String> {
     let port = |port: wit::Port| {
         let flat: Vec<_> = port.adds.into_iter().map(Into::into).collect();
-        let adds = millrace_columns::unflatten(&flat)
-            .map_err(|e| format!("port `{}`: {e}", port.name))?;
+        let adds =
+            millrace_columns::unflatten(&flat).map_err(|e| format!("port `{}`: {e}", port.name))?;
         Ok(DescribedPort { name: port.name, adds, drops: port.drops })
     };
     let ports = description.ports.into_iter().map(port).collect::<Result<Vec<_>, String>>()?;

@@ -71,9 +71,9 @@ impl Wanted {
 
 fn is_types_only(item: &ComponentItem, engine: &Engine) -> bool {
     match item {
-        ComponentItem::ComponentInstance(instance) => instance
-            .exports(engine)
-            .all(|(_, export)| matches!(export.ty, ComponentItem::Type(_))),
+        ComponentItem::ComponentInstance(instance) => {
+            instance.exports(engine).all(|(_, export)| matches!(export.ty, ComponentItem::Type(_)))
+        }
         ComponentItem::Type(_) => true,
         _ => false,
     }

@@ -51,7 +51,8 @@ impl Prepared {
     /// If the component wants what the host does not have.
     pub fn new(engine: &Engine, component: &Component) -> Result<Self> {
         let mut linker = Linker::<HostState>::new(engine);
-        let wrong = |e: wasmtime::Error| Error::plugin("cannot be linked").with(e.into_boxed_dyn_error());
+        let wrong =
+            |e: wasmtime::Error| Error::plugin("cannot be linked").with(e.into_boxed_dyn_error());
         log::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
         fault::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
         types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
@@ -200,11 +201,7 @@ impl fault::Host for HostState {
 
 impl types::Host for HostState {}
 
-fn failure(
-    error: &wasmtime::Error,
-    state: &mut HostState,
-    limits: &InstanceLimits,
-) -> CallFailure {
+fn failure(error: &wasmtime::Error, state: &mut HostState, limits: &InstanceLimits) -> CallFailure {
     let trap = error.downcast_ref::<Trap>();
     let said = state.fault.take();
     let root = error.root_cause().to_string();

@@ -50,9 +50,8 @@ pub fn finish(writer: ParquetWriter) -> Result<Counted> {
 /// If a part is no Parquet file, or the new file can't be written.
 pub fn join(parts: Vec<Bytes>, file: Counted) -> Result<Counted> {
     let corrupt = |e| Error::corrupt("a staged Parquet file can't be read").with(e);
-    let metadata = |part: &Bytes| {
-        ParquetMetaDataReader::new().parse_and_finish(part).map_err(corrupt)
-    };
+    let metadata =
+        |part: &Bytes| ParquetMetaDataReader::new().parse_and_finish(part).map_err(corrupt);
     let parts = parts.into_iter().map(|part| Ok((metadata(&part)?, part)));
     let parts = parts.collect::<Result<Vec<_>>>()?;
     let Some((first, _)) = parts.first() else {

@@ -49,12 +49,7 @@ impl Publisher {
     ///
     /// # Errors
     /// `Unavailable`: the same call may be made again.
-    pub fn publish(
-        &mut self,
-        epoch: Epoch,
-        staged: Vec<Staged>,
-        last: bool,
-    ) -> Result<Vec<Epoch>> {
+    pub fn publish(&mut self, epoch: Epoch, staged: Vec<Staged>, last: bool) -> Result<Vec<Epoch>> {
         let mut published = BTreeSet::from([epoch]);
         let mut files = Vec::new();
         for Staged::File(file) in staged {
@@ -171,7 +166,8 @@ fn write_joined(
         Format::Raw | Format::Ndjson | Format::Csv => {
             for (at, part) in parts.iter().enumerate() {
                 let header = format == Format::Csv && at > 0;
-                let start = if header { memchr::memchr(b'\n', part).map_or(0, |n| n + 1) } else { 0 };
+                let start =
+                    if header { memchr::memchr(b'\n', part).map_or(0, |n| n + 1) } else { 0 };
                 std::io::Write::write_all(&mut file, &part[start..])
                     .map_err(|e| Error::io("write", path, e))?;
             }

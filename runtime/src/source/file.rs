@@ -20,7 +20,10 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// If a pattern can't be read as one.
-pub fn glob_files(directory: &Path, patterns: &[impl std::ops::Deref<Target = str>]) -> Result<Vec<PathBuf>> {
+pub fn glob_files(
+    directory: &Path,
+    patterns: &[impl std::ops::Deref<Target = str>],
+) -> Result<Vec<PathBuf>> {
     let mut files = BTreeSet::new();
     for pattern in patterns {
         let full = directory.join(&**pattern);
@@ -282,8 +285,7 @@ impl FileReader {
             )));
         }
         file.seek(SeekFrom::Start(position.offset)).map_err(|e| Error::io("read", path, e))?;
-        let records =
-            Records::at(file, partition, self.config.format, self.batch_rows, position);
+        let records = Records::at(file, partition, self.config.format, self.batch_rows, position);
         match self.config.csv.header && position.offset == 0 {
             true => records.without_header(),
             false => Ok(records),

@@ -32,9 +32,8 @@ pub fn schema(config: &GeneratorConfig) -> SchemaRef {
     match config.format {
         GeneratorFormat::Raw => RAW_SCHEMA.clone(),
         GeneratorFormat::Columns => {
-            let field = |(name, field): (&String, &FieldConfig)| {
-                Field::new(name, data_type(field), false)
-            };
+            let field =
+                |(name, field): (&String, &FieldConfig)| Field::new(name, data_type(field), false);
             Arc::new(Schema::new(config.fields.iter().map(field).collect::<Vec<_>>()))
         }
     }
@@ -81,9 +80,7 @@ fn data_type(field: &FieldConfig) -> DataType {
         FieldConfig::Sequence(_) | FieldConfig::Choice(_) | FieldConfig::Id(_) => DataType::Utf8,
         FieldConfig::Int(_) => DataType::Int64,
         FieldConfig::Lognormal(_) => DataType::Float64,
-        FieldConfig::Timestamp(_) => {
-            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
-        }
+        FieldConfig::Timestamp(_) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
     }
 }
 
@@ -302,9 +299,7 @@ fn write_text(
 ) -> std::fmt::Result {
     match field {
         FieldConfig::Sequence(prefix) => write!(out, "{prefix}{row}"),
-        FieldConfig::Choice(values) => {
-            out.write_str(&values[rng.random_range(0..values.len())])
-        }
+        FieldConfig::Choice(values) => out.write_str(&values[rng.random_range(0..values.len())]),
         FieldConfig::Id(f) => {
             let popular = f.skew > 0.0 && rng.random::<f64>() < f.skew;
             let id = if popular {

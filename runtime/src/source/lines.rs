@@ -21,9 +21,8 @@ const EXCERPT_BYTES: usize = 1024;
 const READ_BYTES: usize = 1 << 20;
 
 /// The columns of a raw source: `value`, the record's bytes without its line end.
-pub static RAW_SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    Arc::new(Schema::new(vec![Field::new("value", DataType::Binary, false)]))
-});
+pub static RAW_SCHEMA: LazyLock<SchemaRef> =
+    LazyLock::new(|| Arc::new(Schema::new(vec![Field::new("value", DataType::Binary, false)])));
 
 /// What ends a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

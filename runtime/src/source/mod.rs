@@ -71,7 +71,6 @@ pub struct Position {
 /// Positions by partition, from the last checkpoint.
 pub type Positions = BTreeMap<String, Position>;
 
-
 /// How many lanes can read the source at the same time.
 pub fn lanes_max(config: &SourcePlan) -> usize {
     match config {
@@ -85,11 +84,7 @@ pub fn lanes_max(config: &SourcePlan) -> usize {
 ///
 /// # Errors
 /// If the source can't be reached.
-pub fn open(
-    name: &str,
-    plan: &SourcePlan,
-    context: &OpenContext,
-) -> Result<Vec<Box<dyn Source>>> {
+pub fn open(name: &str, plan: &SourcePlan, context: &OpenContext) -> Result<Vec<Box<dyn Source>>> {
     let boxed = |source: Box<dyn Source>| vec![source];
     Ok(match plan {
         SourcePlan::Config(SourceConfig::File(config)) => file::open(name, config, context)?,

@@ -98,8 +98,7 @@ pub fn probe_file(
             })?;
             match given {
                 Some(given) if given.schema.fields() != inferred.fields() => {
-                    let message =
-                        format!("{} has other columns than `schema` says", shown(file));
+                    let message = format!("{} has other columns than `schema` says", shown(file));
                     let help = format!("its columns: {}; or remove `schema`", list(&inferred));
                     Err(ProbeError::new(ProbeKey::Entry, message, help))
                 }
@@ -133,7 +132,11 @@ fn given(schema: &SchemaConfig) -> Result<Probed, ProbeError> {
 /// CSV columns are taken by their order, so a header must name them in that order.
 fn check_header(file: &Path, csv: &CsvConfig, schema: &SchemaRef) -> Result<(), ProbeError> {
     let found = infer(file, Format::Csv, csv).map_err(|e| {
-        ProbeError::new(ProbeKey::Path, format!("cannot read {}: {e}", shown(file)), "mend the file")
+        ProbeError::new(
+            ProbeKey::Path,
+            format!("cannot read {}: {e}", shown(file)),
+            "mend the file",
+        )
     })?;
     let names = |s: &Schema| s.fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
     if names(&found) == names(schema) {

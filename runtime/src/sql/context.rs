@@ -57,10 +57,7 @@ pub fn name(reference: &TableReference) -> Result<String, SqlError> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn logical_plan(
-    sql: &str,
-    relations: &[(String, Relation)],
-) -> Result<LogicalPlan, SqlError> {
+pub fn logical_plan(sql: &str, relations: &[(String, Relation)]) -> Result<LogicalPlan, SqlError> {
     let statement = parse(sql)?;
     let source = |relation: &Relation| -> Arc<dyn TableSource> {
         let schema: &SchemaRef = match relation {
@@ -102,7 +99,10 @@ struct Provider<'a> {
 }
 
 impl ContextProvider for Provider<'_> {
-    fn get_table_source(&self, reference: TableReference) -> DataFusionResult<Arc<dyn TableSource>> {
+    fn get_table_source(
+        &self,
+        reference: TableReference,
+    ) -> DataFusionResult<Arc<dyn TableSource>> {
         let found = name(&reference).ok().and_then(|name| self.tables.get(&name).cloned());
         found.ok_or_else(|| plan_datafusion_err!("nothing is called `{reference}`"))
     }

@@ -153,9 +153,13 @@ impl Lowering<'_> {
             LogicalPlan::Filter(filter) => {
                 let input = self.plan(&filter.input)?;
                 let predicate = physical(&filter.predicate, filter.input.schema())?;
-                self.apply(input, |stage| stage.filter.is_none() && stage.exprs.is_none(), |stage| {
-                    stage.filter = Some(predicate);
-                })
+                self.apply(
+                    input,
+                    |stage| stage.filter.is_none() && stage.exprs.is_none(),
+                    |stage| {
+                        stage.filter = Some(predicate);
+                    },
+                )
             }
             LogicalPlan::Projection(projection) => {
                 let input = self.plan(&projection.input)?;
@@ -163,10 +167,14 @@ impl Lowering<'_> {
                 let exprs = projection.expr.iter().map(|e| physical(e, below));
                 let exprs = exprs.collect::<Result<Vec<_>, _>>()?;
                 let schema = arrow_schema(&projection.schema);
-                self.apply(input, |stage| stage.exprs.is_none(), |stage| {
-                    stage.exprs = Some(exprs);
-                    stage.schema = schema;
-                })
+                self.apply(
+                    input,
+                    |stage| stage.exprs.is_none(),
+                    |stage| {
+                        stage.exprs = Some(exprs);
+                        stage.schema = schema;
+                    },
+                )
             }
             LogicalPlan::Union(union) => self.union(union),
             LogicalPlan::Join(join) => self.join(join),
@@ -191,8 +199,7 @@ impl Lowering<'_> {
         let stage = |inputs, full: &SchemaRef| {
             let mut stage = Stage::of(inputs, schema.clone());
             let all = full.fields().len();
-            stage.columns =
-                scan.projection.clone().filter(|p| !p.iter().copied().eq(0..all));
+            stage.columns = scan.projection.clone().filter(|p| !p.iter().copied().eq(0..all));
             stage
         };
         Ok(match relation {
@@ -381,7 +388,9 @@ fn lookup_kind(join: JoinType, table_first: bool) -> Result<LookupKind, SqlError
         (JoinType::LeftAnti, false) | (JoinType::RightAnti, true) => LookupKind::Anti,
         _ => {
             return Err(SqlError::new(
-                format!("a {join} join that keeps rows of the table which no row of the stream met"),
+                format!(
+                    "a {join} join that keeps rows of the table which no row of the stream met"
+                ),
                 "a table never ends being met; keep the stream's rows instead: stream LEFT JOIN \
                  table",
             ));
@@ -404,10 +413,9 @@ fn refused(plan: &LogicalPlan) -> SqlError {
             "GROUP BY, DISTINCT and aggregates are not supported yet",
             "project, filter, UNION ALL and joins with a [table] are",
         ),
-        LogicalPlan::Window(_) => SqlError::new(
-            "OVER (...) on a stream",
-            "remove the window function, or write a plugin",
-        ),
+        LogicalPlan::Window(_) => {
+            SqlError::new("OVER (...) on a stream", "remove the window function, or write a plugin")
+        }
         other => {
             let what = other.display().to_string();
             let what = what.split([':', ' ']).next().unwrap_or_default().to_owned();

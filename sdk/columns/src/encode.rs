@@ -70,7 +70,8 @@ fn offsets_from_zero(data: &ArrayData) -> (Buffer, usize, usize) {
     if data.is_empty() {
         return (Buffer::from_vec(vec![0_i32]), 0, 0);
     }
-    let offsets = ScalarBuffer::<i32>::new(data.buffers()[0].clone(), data.offset(), data.len() + 1);
+    let offsets =
+        ScalarBuffer::<i32>::new(data.buffers()[0].clone(), data.offset(), data.len() + 1);
     let (first, last) = (offsets[0], offsets[data.len()]);
     let rebased = match first {
         0 => offsets.into_inner(),

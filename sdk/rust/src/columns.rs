@@ -70,7 +70,10 @@ impl BatchExt for RecordBatch {
             Failure(format!("column `{name}` is not among those that the plugin reads"))
         })?;
         column.as_any().downcast_ref::<A>().ok_or_else(|| {
-            Failure(format!("column `{name}` has type {}, which is not expected", column.data_type()))
+            Failure(format!(
+                "column `{name}` has type {}, which is not expected",
+                column.data_type()
+            ))
         })
     }
 }

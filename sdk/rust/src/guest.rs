@@ -10,10 +10,7 @@ use crate::{ConfigError, ConfigErrors, Description, Transform};
 ///
 /// # Errors
 /// What is wrong with the configuration.
-pub fn open<T: Transform>(
-    config: &str,
-    input: &Schema,
-) -> Result<(T, Description), ConfigErrors> {
+pub fn open<T: Transform>(config: &str, input: &Schema) -> Result<(T, Description), ConfigErrors> {
     let config = serde_json::from_str(config).map_err(|e| {
         // The position within the JSON says nothing to the author of a TOML file.
         let text = e.to_string();
@@ -59,7 +56,10 @@ mod component {
         let reads: Result<Vec<Field>, _> =
             description.reads.iter().map(|name| input.field_with_name(name).cloned()).collect();
         let reads = reads.map_err(|_| {
-            whole(&format!("the plugin reads {:?}, which its input does not have", description.reads))
+            whole(&format!(
+                "the plugin reads {:?}, which its input does not have",
+                description.reads
+            ))
         })?;
         let described = wit::Description {
             reads: description.reads.clone(),
@@ -78,8 +78,9 @@ mod component {
         };
         let rows = input.rows as usize;
         // SAFETY: the host sends Arrow's own buffers, whose text it has checked.
-        let columns = unsafe { millrace_columns::decode_trusted(instance.reads.fields(), flat, rows) }
-            .map_err(|e| e.to_string())?;
+        let columns =
+            unsafe { millrace_columns::decode_trusted(instance.reads.fields(), flat, rows) }
+                .map_err(|e| e.to_string())?;
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(instance.reads.clone(), columns, &options)
             .map_err(|e| e.to_string())?;
@@ -111,7 +112,12 @@ mod component {
         let errors = out
             .errors
             .into_iter()
-            .map(|e| wit::RowError { row: e.row, code: e.code, message: e.message, column: e.column })
+            .map(|e| wit::RowError {
+                row: e.row,
+                code: e.code,
+                message: e.message,
+                column: e.column,
+            })
             .collect();
         Ok(wit::Output { ports, errors })
     }

@@ -26,7 +26,9 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::{Field, Schema};
 
-use crate::{ConfigErrors, Description, Emitted, Failure, Output, RowError, Rows, Transform, guest};
+use crate::{
+    ConfigErrors, Description, Emitted, Failure, Output, RowError, Rows, Transform, guest,
+};
 
 /// What came out, with the carried-over columns in place.
 #[derive(Debug)]
@@ -87,10 +89,7 @@ pub fn run<T: Transform>(config: &str, input: &RecordBatch) -> Result<Outcome, F
 ///
 /// # Errors
 /// What the plugin says against the configuration.
-pub fn start<T: Transform>(
-    config: &str,
-    input: &Schema,
-) -> Result<(T, Description), ConfigErrors> {
+pub fn start<T: Transform>(config: &str, input: &Schema) -> Result<(T, Description), ConfigErrors> {
     guest::open(config, input)
 }
 
