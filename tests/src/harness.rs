@@ -7,7 +7,6 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use millrace::config::{Config, parse};
 use millrace::diagnostic::{Diagnostic, Severity};
 use millrace::error::Error;
 use millrace::job::{self, JobOptions, Observer, Progress, Summary};
@@ -163,11 +162,6 @@ impl Sandbox {
         letters
     }
 
-    /// The form of the pipeline file alone, before anything is looked up.
-    pub fn parse(&self, text: &str) -> Result<Config, Vec<Diagnostic>> {
-        parse(&self.path("pipeline.toml"), text).map_err(|found| found.found)
-    }
-
     /// A command of the binary, in the sandbox's directory.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
@@ -200,7 +194,8 @@ pub fn wait_until(mut done: impl FnMut() -> bool) {
     let started = Instant::now();
     while !done() {
         assert!(started.elapsed() < PATIENCE, "waited in vain");
-        std::thread::yield_now();
+        // Looking takes the processor from those who work.
+        std::thread::park_timeout(Duration::from_millis(2));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::facts::ProbeKey;
@@ -20,9 +21,6 @@ use crate::sql::{self, Relation};
 
 /// The name of the sink of errors that nobody reads.
 pub const DEAD_LETTERS: &str = "dead_letters";
-/// Most lanes per source.
-const PARALLELISM_MAX: usize = 256;
-const BATCH_ROWS_MAX: usize = 65_536;
 
 /// Plans the pipeline. `None` if there is any error; `found` has them all, and warnings.
 pub fn plan(
@@ -74,9 +72,9 @@ pub fn plan(
 }
 
 /// Where the pipeline's checkpoint is.
-pub fn checkpoint_directory(config: &Config) -> std::path::PathBuf {
+pub fn checkpoint_directory(config: &Config) -> PathBuf {
     let name = &*config.settings.name;
-    let default = || std::path::Path::new(".millrace").join(name);
+    let default = || Path::new(".millrace").join(name);
     config.directory.join(config.settings.checkpoint.path.clone().unwrap_or_else(default))
 }
 
@@ -98,17 +96,6 @@ impl Builder<'_> {
         if !is_name(&settings.name) {
             let message = format!("`{}` is no name for a pipeline", &*settings.name);
             self.error(settings.name.place(), message, NAME_HELP);
-        }
-        if settings.parallelism.is_some_and(|n| !(1..=PARALLELISM_MAX).contains(&n)) {
-            let message = format!("`parallelism` must be 1 to {PARALLELISM_MAX}");
-            self.found.push(Diagnostic::error(None, message));
-        }
-        if !(1..=BATCH_ROWS_MAX).contains(&settings.batch_rows) {
-            let message = format!("`batch_rows` must be 1 to {BATCH_ROWS_MAX}");
-            self.found.push(Diagnostic::error(None, message));
-        }
-        if settings.checkpoint.interval.0.is_zero() {
-            self.found.push(Diagnostic::error(None, "`checkpoint.interval` must not be zero"));
         }
     }
 
@@ -211,6 +198,14 @@ impl Builder<'_> {
             self.broken.insert(entry.name.clone());
             return;
         };
+        let is_stdin =
+            |source: &&Named<SourceConfig>| matches!(source.config, SourceConfig::Stdin(_));
+        let reader = self.config.sources.iter().find(is_stdin);
+        if is_stdin(&entry) && reader.is_some_and(|reader| reader.name != entry.name) {
+            let message = "standard input has one reader; two would share its rows by chance";
+            let help = "read it once; several steps may name it: from = \"NAME\"";
+            self.error(entry.place.clone(), message, help);
+        }
         if let SourceConfig::Stdin(_) | SourceConfig::Socket(_) = &entry.config {
             let message = format!("source `{}` can't be read again", entry.name);
             let help = "rows that it gave since the last checkpoint are lost by a crash; where that \
@@ -443,6 +438,14 @@ impl Builder<'_> {
                 continue;
             };
             match sinks::sink(entry, &schema, &self.config.directory) {
+                Ok(SinkPlan::File(plan)) if self.writer_of(&plan.directory).is_some() => {
+                    let other = self.writer_of(&plan.directory).unwrap_or_default().to_owned();
+                    let message =
+                        format!("sink `{other}` writes there too: their files would clash");
+                    let help = "give each its own `path`, or make one sink of them: \
+                                from = [\"...\", \"...\"]";
+                    self.error(entry.place.clone(), message, help);
+                }
                 Ok(plan) => {
                     let kind = NodeKind::Sink(plan);
                     // A sink may share a step's name; the node's name must be its own.
@@ -452,6 +455,19 @@ impl Builder<'_> {
                 Err(wrong) => self.found.found.extend(wrong),
             }
         }
+    }
+
+    /// The sink, if there is one, that writes into `directory`.
+    fn writer_of(&self, directory: &Path) -> Option<&str> {
+        // Components compare equal however the path is written: `out`, `out/`, `./out`.
+        let plain = |path: &Path| path.components().filter(|c| *c != Component::CurDir).collect();
+        let wanted: PathBuf = plain(directory);
+        self.nodes.iter().find_map(|node| match &node.kind {
+            NodeKind::Sink(SinkPlan::File(sink)) if plain(&sink.directory) == wanted => {
+                node.name.strip_prefix("sink.")
+            }
+            _ => None,
+        })
     }
 
     /// Errors that nobody reads become dead letters; any other port must be read.
@@ -505,7 +521,14 @@ impl Builder<'_> {
     ) -> Option<(Vec<Input>, arrow::datatypes::SchemaRef)> {
         let mut endpoints = Vec::new();
         let mut unknown = false;
-        for reference in from {
+        for (at, reference) in from.iter().enumerate() {
+            if from[..at].iter().any(|before| split(before) == split(reference)) {
+                let message = format!("`{reader}` reads `{}` twice", &**reference);
+                let help = "name it once; to have each row twice, use UNION ALL in a SQL step";
+                self.error(reference.place(), message, help);
+                unknown = true;
+                continue;
+            }
             match self.names.read(reference) {
                 Ok(endpoint) => endpoints.push(endpoint),
                 Err(_) if self.broken.contains(split(reference).0) => unknown = true,
