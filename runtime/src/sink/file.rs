@@ -23,6 +23,9 @@ const OPEN_FILES_MAX: usize = 128;
 /// The value of a partition whose column is null, as Hive and Spark write it.
 const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// Longest name that file systems take.
+const NAME_BYTES_MAX: usize = 255;
+
 /// One lane of a file sink.
 pub struct FileSink {
     name: String,
@@ -32,15 +35,14 @@ pub struct FileSink {
     kept: Vec<usize>,
     context: SinkContext,
     staging: PathBuf,
-    epoch: Epoch,
-    files: u32,
+    /// Files begun since the start: their staged names differ for as long as they are staged.
+    files: u64,
     open: BTreeMap<String, OpenFile>,
-    finished: Vec<Staged>,
+    finished: Vec<StagedFile>,
 }
 
 struct OpenFile {
     staged: PathBuf,
-    name: String,
     writer: FormatWriter,
     tally: Tally,
     rows: u64,
@@ -73,7 +75,6 @@ impl FileSink {
             kept,
             context: context.clone(),
             staging,
-            epoch: context.epoch,
             files: 0,
             open: BTreeMap::new(),
             finished: Vec::new(),
@@ -102,36 +103,36 @@ impl FileSink {
     }
 
     fn begin(&mut self) -> Result<OpenFile> {
-        let name = format!(
-            "part-{}-{:08}-{}-{:03}.{}",
-            self.context.id,
-            self.epoch.0,
-            self.context.lane,
-            self.files,
-            extension(self.plan.format)
-        );
+        let name = self.file_name(self.context.epoch, self.files);
         self.files += 1;
         let staged = self.staging.join(&name);
         let file = self.context.storage.create(&staged);
         let file = file.map_err(|e| Error::io("create", &staged, e))?;
         let (counted, tally) = Counted::new(file);
         let writer = FormatWriter::new(self.plan.format, &self.schema, counted)?;
-        Ok(OpenFile { staged, name, writer, tally, rows: 0 })
+        Ok(OpenFile { staged, writer, tally, rows: 0 })
+    }
+
+    fn file_name(&self, epoch: Epoch, number: u64) -> String {
+        let (id, lane) = (&self.context.id, &self.context.lane);
+        let ending = extension(self.plan.format);
+        format!("part-{id}-{:08}-{lane}-{number:03}.{ending}", epoch.0)
     }
 
     fn finish(&mut self, directory: &str, file: OpenFile) -> Result<()> {
         let path = file.staged;
         let counted = file.writer.finish().map_err(|e| at_path(&path, e))?;
         counted.sync().map_err(|e| Error::io("write", &path, e))?;
-        self.finished.push(Staged::File(StagedFile {
+        self.finished.push(StagedFile {
             sink: self.name.clone(),
             staged: path,
             directory: self.plan.directory.join(directory),
-            name: file.name,
+            // Given when the epoch ends: only then is its number certain.
+            name: String::new(),
             rows: file.rows,
             bytes: file.tally.bytes(),
             crc32: file.tally.crc32(),
-        }));
+        });
         Ok(())
     }
 
@@ -156,13 +157,17 @@ impl Sink for FileSink {
 
     fn stage(&mut self, epoch: Epoch) -> Result<Vec<Staged>> {
         self.finish_all()?;
-        self.files = 0;
-        self.epoch = epoch.next();
         if !self.finished.is_empty() {
             let synced = self.context.storage.sync_dir(&self.staging);
             synced.map_err(|e| Error::io("sync", &self.staging, e))?;
         }
-        Ok(std::mem::take(&mut self.finished))
+        let files = std::mem::take(&mut self.finished).into_iter().zip(0..);
+        // An epoch that held nothing gives its number to the next, so it can't be counted here:
+        // a name that came twice would replace a file that is in sight.
+        let named = files.map(|(file, number)| {
+            Staged::File(StagedFile { name: self.file_name(epoch, number), ..file })
+        });
+        Ok(named.collect())
     }
 }
 
@@ -186,12 +191,19 @@ fn partitions(batch: &Batch, columns: &[usize]) -> Result<BTreeMap<String, UInt3
             if !directory.is_empty() {
                 directory.push('/');
             }
-            directory.push_str(&escape(name));
-            directory.push('=');
-            match column.is_null(row) {
-                true => directory.push_str(NULL_PARTITION),
-                false => directory.push_str(&escape(&text.value(row).to_string())),
+            let value = match column.is_null(row) {
+                true => NULL_PARTITION.to_owned(),
+                false => escape(&text.value(row).to_string()),
+            };
+            let part = format!("{}={value}", escape(name));
+            if part.len() > NAME_BYTES_MAX {
+                return Err(Error::config(format!(
+                    "a value of column `{name}` is too long for a directory's name ({} bytes, at \
+                     most {NAME_BYTES_MAX}): partition by another column, or shorten it in SQL",
+                    part.len()
+                )));
             }
+            directory.push_str(&part);
         }
         rows.entry(directory).or_default().push(row as u32);
     }
