@@ -52,7 +52,7 @@ impl<'a> Shared<'a> {
                 Stage::Operator(Box::new(PluginStep::new(plan, self.plugins)?))
             }
             NodeKind::Lookup(_) => match self.lookups.get(&at) {
-                Some(view) => Stage::Operator(Box::new(Lookup::new(view.clone()))),
+                Some(view) => Stage::Operator(Box::new(Lookup::new(name, view.clone()))),
                 None => return Err(Error::internal("a lookup without its table")),
             },
             NodeKind::Sink(plan) => {

@@ -136,6 +136,16 @@ enum Verdict {
 
 impl Operator for PluginStep {
     fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
+        for chunk in batch.chunks() {
+            self.chunk(chunk, out)?;
+        }
+        Ok(())
+    }
+}
+
+impl PluginStep {
+    /// A batch of as many rows as may cross.
+    fn chunk(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
         let mut refusals: Vec<Refusal> = Vec::new();
         let mut waiting = vec![(0, batch.len())];
         while let Some((offset, rows)) = waiting.pop() {
