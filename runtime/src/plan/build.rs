@@ -225,6 +225,7 @@ impl Builder<'_> {
             kind: NodeKind::Source(SourceNode {
                 name: entry.name.clone(),
                 plan: SourcePlan::Config(entry.config.clone()),
+                columns: probed.schema.clone(),
             }),
             inputs: Vec::new(),
             ports: ports_with_errors(given),

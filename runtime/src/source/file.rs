@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arrow::datatypes::SchemaRef;
 use globset::GlobBuilder;
 use walkdir::WalkDir;
 
@@ -26,17 +27,27 @@ pub fn glob_files(
 ) -> Result<Vec<PathBuf>> {
     let mut files = BTreeSet::new();
     for pattern in patterns {
-        let full = directory.join(&**pattern);
+        // `./data//*.csv` is walked as `data/*.csv`, and matched so.
+        let plain: PathBuf =
+            Path::new(&**pattern).components().filter(|c| *c != Component::CurDir).collect();
+        let full = directory.join(&plain);
         if full.is_file() {
             files.insert(full);
             continue;
         }
-        let text = full.to_string_lossy().into_owned();
+        // Only the pattern is a glob: the directory may have any name.
+        let text = match plain.is_absolute() {
+            true => plain.to_string_lossy().into_owned(),
+            false => {
+                let directory = globset::escape(&directory.to_string_lossy());
+                format!("{directory}/{}", plain.to_string_lossy())
+            }
+        };
         let glob = GlobBuilder::new(&text).literal_separator(true).build();
         let glob = glob
             .map_err(|e| Error::config(format!("`{}` is no glob", &**pattern)).with(e))?
             .compile_matcher();
-        for entry in WalkDir::new(fixed_part(&full)).follow_links(true) {
+        for entry in WalkDir::new(directory.join(fixed_part(&plain))).follow_links(true) {
             // A file may vanish between listing and looking; it is then simply not there.
             let Ok(entry) = entry else { continue };
             let hidden = entry.file_name().to_string_lossy().starts_with(['.', '_']);
@@ -50,9 +61,8 @@ pub fn glob_files(
 
 /// The longest leading directory of a pattern without special characters.
 fn fixed_part(pattern: &Path) -> PathBuf {
-    let special = |part: &std::path::Component| {
-        part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{'])
-    };
+    let special =
+        |part: &Component| part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']);
     pattern.components().take_while(|part| !special(part)).collect()
 }
 
@@ -63,13 +73,17 @@ pub fn open(
     context: &OpenContext,
 ) -> Result<Vec<Box<dyn Source>>> {
     let queue = Arc::new(FileQueue::new(config, context)?);
+    let rows_max = share(config.limit_per_epoch.rows, context.lanes);
+    // A batch is not cut, so none may be larger than what an epoch may read.
+    let batch_rows = context.batch_rows.min(rows_max.map_or(usize::MAX, |max| max as usize));
     let reader = |_| {
         Box::new(FileReader {
             source: name.to_owned(),
             config: config.clone(),
             queue: queue.clone(),
-            batch_rows: context.batch_rows,
-            rows_max: share(config.limit_per_epoch.rows, context.lanes),
+            header: context.columns.clone(),
+            batch_rows,
+            rows_max,
             rows: 0,
             current: None,
             changed: Vec::new(),
@@ -125,8 +139,14 @@ impl FileQueue {
         let Some(path) = state.waiting.pop_front() else { return Ok(None) };
         state.handed_out += 1;
         let start = Position { rows: 0, offset: 0, done: false };
-        let position = self.positions.get(&*path.to_string_lossy()).copied().unwrap_or(start);
+        let position = self.positions.get(&self.partition(&path)).copied().unwrap_or(start);
         Ok(Some((path, position)))
+    }
+
+    /// The name of a file's partition: its path as the pipeline's directory sees it, so that the
+    /// directory may be moved.
+    fn partition(&self, path: &Path) -> String {
+        path.strip_prefix(&self.directory).unwrap_or(path).to_string_lossy().into_owned()
     }
 
     /// Whether no file will ever come.
@@ -147,7 +167,7 @@ impl FileQueue {
 
     fn list(&self, state: &mut QueueState) -> Result<()> {
         for path in glob_files(&self.directory, &self.config.path)? {
-            let done = self.positions.get(&*path.to_string_lossy()).is_some_and(|p| p.done);
+            let done = self.positions.get(&self.partition(&path)).is_some_and(|p| p.done);
             if state.seen.insert(path.clone()) && !done {
                 state.waiting.push_back(path);
             }
@@ -166,6 +186,8 @@ struct FileReader {
     source: String,
     config: FileSourceConfig,
     queue: Arc<FileQueue>,
+    /// The columns that each file must have.
+    header: SchemaRef,
     batch_rows: usize,
     rows_max: Option<u64>,
     /// Rows given in this epoch.
@@ -249,7 +271,7 @@ impl Current {
 
 impl FileReader {
     fn start(&self, path: PathBuf, position: Position) -> Result<Current> {
-        let name = path.to_string_lossy().into_owned();
+        let name = self.queue.partition(&path);
         let partition = Arc::new(Partition { source: self.source.clone(), name: name.clone() });
         let reader = match self.config.format {
             Format::Raw | Format::Ndjson | Format::Csv => {
@@ -261,6 +283,7 @@ impl FileReader {
                 partition,
                 position,
                 self.batch_rows,
+                Some(&self.header),
             )?),
             #[cfg(not(feature = "parquet"))]
             Format::Parquet => return Err(Error::config("this build has no Parquet")),
@@ -285,11 +308,36 @@ impl FileReader {
             )));
         }
         file.seek(SeekFrom::Start(position.offset)).map_err(|e| Error::io("read", path, e))?;
-        let records = Records::at(file, partition, self.config.format, self.batch_rows, position);
+        let (format, csv) = (self.config.format, &self.config.csv);
+        let records = Records::at(file, partition, format, csv, self.batch_rows, position);
         match self.config.csv.header && position.offset == 0 {
-            true => records.without_header(),
+            true => {
+                let (records, header) = records.without_header()?;
+                if let Some(header) = header {
+                    self.check_header(path, &header)?;
+                }
+                Ok(records)
+            }
             false => Ok(records),
         }
+    }
+
+    /// CSV columns are taken by their order: a file with another order would be misread in silence.
+    fn check_header(&self, path: &Path, header: &[u8]) -> Result<()> {
+        let format = crate::operators::csv_format(&self.config.csv)?;
+        let (found, _) = format.infer_schema(header, Some(0))?;
+        let found: Vec<&str> = found.fields().iter().map(|f| f.name().trim()).collect();
+        let known: Vec<&str> = self.header.fields().iter().map(|f| f.name().as_str()).collect();
+        if found == known {
+            return Ok(());
+        }
+        Err(Error::config(format!(
+            "the header of {} names `{}`, and the source's columns are `{}`: give files with \
+             other columns a source of their own",
+            path.display(),
+            found.join("`, `"),
+            known.join("`, `")
+        )))
     }
 }
 
@@ -318,28 +366,34 @@ impl Records {
         batch_rows: usize,
     ) -> Result<Self> {
         let start = Position { rows: 0, offset: 0, done: false };
-        let records = Self::at(file, Arc::new(partition), format, batch_rows, start);
-        if csv.header { records.without_header() } else { Ok(records) }
+        let records = Self::at(file, Arc::new(partition), format, csv, batch_rows, start);
+        if csv.header { Ok(records.without_header()?.0) } else { Ok(records) }
     }
 
     fn at(
         file: File,
         partition: Arc<Partition>,
         format: Format,
+        csv: &CsvConfig,
         batch_rows: usize,
         position: Position,
     ) -> Self {
-        let framing = if format == Format::Csv { Framing::Csv } else { Framing::Lines };
+        let framing = Framing::of(format, csv);
         let framer = Framer::new(framing, partition, batch_rows, position);
         Self { file, format, framer, at_end: false }
     }
 
-    /// Skips the header, if the format has one.
-    fn without_header(mut self) -> Result<Self> {
-        while self.format == Format::Csv && !self.at_end && self.framer.take_record().is_none() {
+    /// Takes the header off, if the format has one.
+    fn without_header(mut self) -> Result<(Self, Option<Vec<u8>>)> {
+        let mut header = None;
+        while self.format == Format::Csv {
+            header = self.framer.take_record(self.at_end);
+            if header.is_some() || self.at_end {
+                break;
+            }
             self.read()?;
         }
-        Ok(self)
+        Ok((self, header))
     }
 
     /// The next batch; `None` at the end.

@@ -110,4 +110,6 @@ pub struct OpenContext<'a> {
     pub positions: &'a Positions,
     /// The schema of the rows that it gives.
     pub schema: arrow::datatypes::SchemaRef,
+    /// The schema of these rows once they are decoded.
+    pub columns: arrow::datatypes::SchemaRef,
 }

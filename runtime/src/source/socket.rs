@@ -155,9 +155,8 @@ impl SocketReader {
         let partition = Partition { source: self.source.clone(), name: connection.address };
         let start = Position { rows: 0, offset: 0, done: false };
         let position = self.positions.get(&partition.name).copied().unwrap_or(start);
-        let csv = self.config.format == Format::Csv;
-        let framing = if csv { Framing::Csv } else { Framing::Lines };
-        let header = csv && self.config.csv.header;
+        let framing = Framing::of(self.config.format, &self.config.csv);
+        let header = self.config.format == Format::Csv && self.config.csv.header;
         let partition = Arc::new(partition);
         let (rows, chunks) = (self.batch_rows, connection.chunks);
         self.open.push(StreamReader::new(partition, framing, header, rows, position, chunks));

@@ -18,8 +18,7 @@ pub fn open(name: &str, config: &StdinConfig, context: &OpenContext) -> StreamRe
     let partition = Partition { source: name.to_owned(), name: PARTITION.to_owned() };
     let start = Position { rows: 0, offset: 0, done: false };
     let position = context.positions.get(PARTITION).copied().unwrap_or(start);
-    let csv = config.format == Format::Csv;
-    let framing = if csv { Framing::Csv } else { Framing::Lines };
-    let header = csv && config.csv.header;
+    let framing = Framing::of(config.format, &config.csv);
+    let header = config.format == Format::Csv && config.csv.header;
     StreamReader::new(Arc::new(partition), framing, header, context.batch_rows, position, chunks)
 }

@@ -74,7 +74,7 @@ impl StreamReader {
     }
 
     fn cut(&mut self) -> Result<Option<Poll>> {
-        if self.skip_header && self.framer.take_record().is_some() {
+        if self.skip_header && self.framer.take_record(self.at_end).is_some() {
             self.skip_header = false;
         }
         if !self.skip_header {
