@@ -9,6 +9,7 @@ mod checks;
 mod cli;
 mod hostile;
 mod plugins;
+mod replay;
 mod sinks;
 mod sources;
 mod sql;
