@@ -8,6 +8,7 @@ use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatchOptions;
 
+use crate::config::BATCH_ROWS_MAX;
 use crate::error::Result;
 
 /// The columns of a raw source: `value`, the record's bytes without its line end.
@@ -95,6 +96,12 @@ impl Batch {
 
     pub fn slice(&self, offset: usize, length: usize) -> Self {
         Self { rows: self.rows.slice(offset, length), origin: self.origin.slice(offset, length) }
+    }
+
+    /// The same rows in batches of at most [`BATCH_ROWS_MAX`].
+    pub fn chunks(&self) -> impl Iterator<Item = Self> {
+        let starts = (0..self.len()).step_by(BATCH_ROWS_MAX);
+        starts.map(|start| self.slice(start, BATCH_ROWS_MAX.min(self.len() - start)))
     }
 
     /// The rows whose numbers are in `rows`, in that order.

@@ -1,6 +1,6 @@
 //! A pipeline file to a checked plan.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::{self, Config};
 use crate::diagnostic::Diagnostics;
@@ -33,8 +33,9 @@ pub enum CheckFailure {
 pub fn check(path: &Path) -> Result<Pipeline, CheckFailure> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| CheckFailure::Unreadable(Error::io("read", path, e)))?;
-    let config =
+    let mut config =
         config::parse(path, &text).map_err(|found| CheckFailure::Mistakes(Box::new(found)))?;
+    config.directory = whole(&config.directory)?;
     let facts = gather(&config);
     let plugins = PluginHost::new(&config.directory, &config.settings.plugin_path);
     let mut found = Diagnostics::new(path, &text);
@@ -42,6 +43,14 @@ pub fn check(path: &Path) -> Result<Pipeline, CheckFailure> {
         Some(plan) => Ok(Pipeline { plan, plugins, found }),
         None => Err(CheckFailure::Mistakes(Box::new(found))),
     }
+}
+
+/// The directory from the root on. The checkpoint remembers paths, and the next run may start in
+/// another working directory.
+fn whole(directory: &Path) -> Result<PathBuf, CheckFailure> {
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let whole = std::fs::canonicalize(directory);
+    whole.map_err(|e| CheckFailure::Unreadable(Error::io("find", directory, e)))
 }
 
 fn gather(config: &Config) -> Facts {

@@ -17,6 +17,7 @@ pub trait AppendFile: Write + Send {
 }
 
 /// A file that is read and written anywhere: the checkpoint's database.
+#[allow(clippy::len_without_is_empty, reason = "it mirrors what redb asks of a file")]
 pub trait RandomFile: Send + Sync + std::fmt::Debug {
     fn len(&self) -> io::Result<u64>;
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;

@@ -15,7 +15,7 @@ use crate::codec::decode_all;
 use crate::config::Format;
 use crate::error::{Error, Result};
 use crate::plan::TablePlan;
-use crate::source::Records;
+use crate::source::{Poll, Records};
 
 /// Rows that are decoded at a time.
 const CHUNK_ROWS: usize = 65_536;
@@ -112,11 +112,10 @@ fn read(plan: &TablePlan) -> Result<RecordBatch> {
             let mut records =
                 Records::new(file, partition, plan.format, &plan.config.csv, CHUNK_ROWS)
                     .map_err(wrong)?;
-            while let Some(rows) = records.next().map_err(wrong)? {
-                if !rows.errors.is_empty() {
+            while let Some(polled) = records.read_batch().map_err(wrong)? {
+                let Poll::Batch(batch) = polled else {
                     return Err(wrong(Error::config("a record is too long")));
-                }
-                let Some(batch) = rows.main else { continue };
+                };
                 if plan.format == Format::Raw {
                     parts.push(batch.rows);
                     continue;

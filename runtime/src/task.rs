@@ -156,14 +156,8 @@ pub fn run(
             Err(TryRecvError::Empty) => {}
         }
         match source.poll(POLL_WAIT)? {
-            Poll::Rows(rows) => {
-                for errors in rows.errors {
-                    chain.run(1, errors)?;
-                }
-                if let Some(main) = rows.main {
-                    chain.run(0, main)?;
-                }
-            }
+            Poll::Batch(batch) => chain.run(0, batch)?,
+            Poll::Errors(batch) => chain.run(1, batch)?,
             Poll::Pending => {}
             Poll::Finished => {
                 finished = true;

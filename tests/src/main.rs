@@ -2,6 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod harness;
+
+mod boundary;
+mod checks;
+mod cli;
 mod crash;
 mod flights;
+mod hostile;
 mod plugin_command;
+mod plugins;
+mod replay;
+mod sinks;
+mod sources;
+mod sql;
+mod sql_checks;

@@ -2,15 +2,21 @@
 
 use std::ops::Range;
 
+/// Parts that succeeded, in order.
+pub type Done<T> = Vec<(Range<usize>, T)>;
+/// Rows that fail even alone, and why.
+pub type Refused<E> = Vec<(usize, E)>;
+
 /// Tries `work` on all `rows`, and where it fails on halves, down to single rows. What succeeded
 /// is in order; with it the rows that fail even alone, and why.
 pub fn isolate<T, E>(
     rows: usize,
     mut work: impl FnMut(Range<usize>) -> Result<T, E>,
-) -> (Vec<(Range<usize>, T)>, Vec<(usize, E)>) {
+) -> (Done<T>, Refused<E>) {
     let mut done = Vec::new();
     let mut refused = Vec::new();
-    let mut waiting = vec![0..rows];
+    let whole = 0..rows;
+    let mut waiting = vec![whole];
     while let Some(range) = waiting.pop() {
         match work(range.clone()) {
             Ok(result) => done.push((range, result)),

@@ -172,8 +172,10 @@ impl RecordReader {
                 if matches!(self, Self::Csv { .. }) { csv_code(&error) } else { "wrong_type" };
             Refusal::new(row + offset, code, reason(&error))
         });
+        let before = out.refusals.len();
         out.refusals.extend(refusals);
-        Ok(())
+        // A decoder that failed still holds the rows that it failed on.
+        if out.refusals.len() > before { self.reset() } else { Ok(()) }
     }
 
     fn batch(

@@ -18,6 +18,11 @@ use serde::Deserialize;
 
 use crate::diagnostic::Place;
 
+/// Most lanes per source.
+const PARALLELISM_MAX: usize = 256;
+/// Most rows in a batch: the plugin contract's own bound.
+pub const BATCH_ROWS_MAX: usize = 65_536;
+
 /// A pipeline: sources, tables, steps and sinks, each named by its table's key.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -45,9 +50,15 @@ pub struct Settings {
     /// The pipeline's name: its checkpoint belongs to it.
     pub name: Text,
     /// How many lanes read and transform side by side. Default: the machine's cores.
+    #[serde(default, deserialize_with = "values::some_up_to::<PARALLELISM_MAX, _>")]
+    #[schemars(range(min = 1, max = 256))]
     pub parallelism: Option<usize>,
     /// Most rows in a batch. Default: 8192.
-    #[serde(default = "default_batch_rows")]
+    #[serde(
+        default = "default_batch_rows",
+        deserialize_with = "values::up_to::<BATCH_ROWS_MAX, _>"
+    )]
+    #[schemars(range(min = 1, max = 65536))]
     pub batch_rows: usize,
     /// Directories in which `plugin = "NAME"` looks for `NAME.wasm`, before those of the
     /// environment variable MILLRACE_PLUGIN_PATH. Default: `plugins`.
@@ -72,7 +83,7 @@ fn default_plugin_path() -> Vec<PathBuf> {
 #[serde(deny_unknown_fields)]
 pub struct CheckpointConfig {
     /// Time between two epochs: output becomes visible this often. Default: 1s.
-    #[serde(default = "default_interval")]
+    #[serde(default = "default_interval", deserialize_with = "values::above_zero")]
     pub interval: Timespan,
     /// Directory of the checkpoint. Default: `.millrace/NAME` beside the pipeline file.
     pub path: Option<PathBuf>,
@@ -311,6 +322,7 @@ pub struct TableConfig {
     #[serde(default)]
     pub csv: CsvConfig,
     /// Look this often whether the file has changed. Default: never.
+    #[serde(default, deserialize_with = "values::some_above_zero")]
     pub refresh: Option<Timespan>,
 }
 
@@ -431,7 +443,7 @@ fn default_sink_format() -> Format {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollConfig {
-    /// Before it grows past this size. Default: 128 MiB.
+    /// After the batch with which it reaches this size. Default: 128 MiB.
     pub size: Option<ByteSize>,
     /// Collect the output of epochs for so long before publishing it. Default: every epoch.
     pub every: Option<Timespan>,

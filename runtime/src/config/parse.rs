@@ -13,6 +13,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, suggest};
 
 /// Mistakes in one entry beyond this many are not looked for.
 const MISTAKES_PER_ENTRY_MAX: usize = 20;
+/// The keys of the file that are not settings.
+const SECTIONS: [&str; 4] = ["source", "table", "step", "sink"];
 
 /// Parses the pipeline file at `path`. Names and types are checked later, by the plan.
 ///
@@ -50,7 +52,7 @@ impl Parser {
         let tables = self.section(&mut table, "table");
         let steps = self.section(&mut table, "step");
         let sinks = self.section(&mut table, "sink");
-        let settings = self.typed::<Settings>(table, 0..0);
+        let settings = self.typed_beside::<Settings>(table, 0..0, &SECTIONS);
         let directory = path.parent().unwrap_or(Path::new("")).to_owned();
         let sources = self.each(sources, Self::source);
         let tables = self
@@ -176,9 +178,18 @@ impl Parser {
         }
     }
 
-    /// The table as a `T`. An unknown key is noted and left out, so that the next mistake of the
-    /// same table is found as well.
-    fn typed<T: DeserializeOwned>(&mut self, mut table: DeTable, header: Place) -> Option<T> {
+    fn typed<T: DeserializeOwned>(&mut self, table: DeTable, header: Place) -> Option<T> {
+        self.typed_beside(table, header, &[])
+    }
+
+    /// The table as a `T`, beside whose keys it may have had `others`. An unknown key is noted and
+    /// left out, so that the next mistake of the same table is found as well.
+    fn typed_beside<T: DeserializeOwned>(
+        &mut self,
+        mut table: DeTable,
+        header: Place,
+        others: &[&str],
+    ) -> Option<T> {
         for _ in 0..MISTAKES_PER_ENTRY_MAX {
             let value = Spanned::new(header.clone(), DeValue::Table(table.clone()));
             let error = match T::deserialize(toml::de::ValueDeserializer::from(value)) {
@@ -186,7 +197,7 @@ impl Parser {
                 Err(error) => error,
             };
             let place = error.span().filter(|s| !s.is_empty()).or(Some(header.clone()));
-            let (message, help) = reword(error.message());
+            let (message, help) = reword(error.message(), others);
             let mut diagnostic = Diagnostic::error(place.clone(), message);
             diagnostic.help = help;
             self.found.push(diagnostic);
@@ -199,11 +210,12 @@ impl Parser {
     }
 }
 
-/// Serde's message in our words, with a remedy where there is one.
-fn reword(message: &str) -> (String, Option<String>) {
+/// Serde's message in our words, with a remedy where there is one. `others` are known as well.
+fn reword(message: &str, others: &[&str]) -> (String, Option<String>) {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
     if message.starts_with("unknown field") || message.starts_with("unknown variant") {
         let (written, known) = quoted.split_first().unwrap_or((&"", &[]));
+        let known = &[known, others].concat()[..];
         let what = if message.starts_with("unknown field") { "key" } else { "value" };
         let help = suggest(written, known.iter().copied());
         let help = help.unwrap_or_else(|| match known {

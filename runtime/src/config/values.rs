@@ -125,6 +125,39 @@ impl JsonSchema for OneOrMany {
     }
 }
 
+/// A whole number from 1 to `MAX`, for serde's `deserialize_with`: so a number out of bounds is a
+/// mistake with a place.
+pub fn up_to<'de, const MAX: usize, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<usize, D::Error> {
+    match usize::deserialize(deserializer)? {
+        number if (1..=MAX).contains(&number) => Ok(number),
+        number => Err(de::Error::custom(format!("{number} is out of bounds: 1 to {MAX}"))),
+    }
+}
+
+/// As [`up_to`], for a key that may be missing.
+pub fn some_up_to<'de, const MAX: usize, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<usize>, D::Error> {
+    up_to::<MAX, D>(deserializer).map(Some)
+}
+
+/// A length of time that is not zero, for serde's `deserialize_with`.
+pub fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timespan, D::Error> {
+    match Timespan::deserialize(deserializer)? {
+        Timespan(Duration::ZERO) => Err(de::Error::custom("the time must be above 0")),
+        above => Ok(above),
+    }
+}
+
+/// As [`above_zero`], for a key that may be missing.
+pub fn some_above_zero<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timespan>, D::Error> {
+    above_zero(deserializer).map(Some)
+}
+
 /// A length of time: `"500ms"`, `"2s"`, `"5m"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timespan(pub Duration);

@@ -122,6 +122,7 @@ fn spawn(
             batch_rows: plan.batch_rows,
             positions: recovered.positions.get(&source.name).unwrap_or(&none),
             schema: node.ports[0].schema.clone(),
+            columns: source.columns.clone(),
         };
         let readers = source::open(&source.name, &source.plan, &context)?;
         for (lane, reader) in readers.into_iter().enumerate() {

@@ -14,9 +14,6 @@ use crate::plugin::{
     CallFailure, CallOutput, Crossing, Instance, Loaded, PluginHost, PortRows, StartFailure, limits,
 };
 
-/// The contract's bound on a batch. A join can make more rows of one batch.
-const BATCH_ROWS_MAX: usize = 65_536;
-
 pub struct PluginStep {
     plan: PluginPlan,
     loaded: Arc<Loaded>,
@@ -139,11 +136,18 @@ enum Verdict {
 
 impl Operator for PluginStep {
     fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
+        for chunk in batch.chunks() {
+            self.chunk(chunk, out)?;
+        }
+        Ok(())
+    }
+}
+
+impl PluginStep {
+    /// A batch of as many rows as may cross.
+    fn chunk(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
         let mut refusals: Vec<Refusal> = Vec::new();
-        // Last in, first out: backwards, so that rows keep their order.
-        let starts = (0..batch.len()).step_by(BATCH_ROWS_MAX).rev();
-        let mut waiting: Vec<(usize, usize)> =
-            starts.map(|start| (start, BATCH_ROWS_MAX.min(batch.len() - start))).collect();
+        let mut waiting = vec![(0, batch.len())];
         while let Some((offset, rows)) = waiting.pop() {
             let part = if rows == batch.len() { batch.clone() } else { batch.slice(offset, rows) };
             let failure = match self.call(&part)? {

@@ -123,6 +123,8 @@ pub struct SourceNode {
     /// The name under which the checkpoint keeps positions.
     pub name: String,
     pub plan: SourcePlan,
+    /// The columns of its rows once they are decoded.
+    pub columns: SchemaRef,
 }
 
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::names::{ERRORS, MAIN, Names, is_name, split};
@@ -20,9 +21,6 @@ use crate::sql::{self, Relation};
 
 /// The name of the sink of errors that nobody reads.
 pub const DEAD_LETTERS: &str = "dead_letters";
-/// Most lanes per source.
-const PARALLELISM_MAX: usize = 256;
-const BATCH_ROWS_MAX: usize = 65_536;
 
 /// Plans the pipeline. `None` if there is any error; `found` has them all, and warnings.
 pub fn plan(
@@ -76,9 +74,9 @@ pub fn plan(
 }
 
 /// Where the pipeline's checkpoint is.
-pub fn checkpoint_directory(config: &Config) -> std::path::PathBuf {
+pub fn checkpoint_directory(config: &Config) -> PathBuf {
     let name = &*config.settings.name;
-    let default = || std::path::Path::new(".millrace").join(name);
+    let default = || Path::new(".millrace").join(name);
     config.directory.join(config.settings.checkpoint.path.clone().unwrap_or_else(default))
 }
 
@@ -100,17 +98,6 @@ impl Builder<'_> {
         if !is_name(&settings.name) {
             let message = format!("`{}` is no name for a pipeline", &*settings.name);
             self.error(settings.name.place(), message, NAME_HELP);
-        }
-        if settings.parallelism.is_some_and(|n| !(1..=PARALLELISM_MAX).contains(&n)) {
-            let message = format!("`parallelism` must be 1 to {PARALLELISM_MAX}");
-            self.found.push(Diagnostic::error(None, message));
-        }
-        if !(1..=BATCH_ROWS_MAX).contains(&settings.batch_rows) {
-            let message = format!("`batch_rows` must be 1 to {BATCH_ROWS_MAX}");
-            self.found.push(Diagnostic::error(None, message));
-        }
-        if settings.checkpoint.interval.0.is_zero() {
-            self.found.push(Diagnostic::error(None, "`checkpoint.interval` must not be zero"));
         }
     }
 
@@ -213,6 +200,14 @@ impl Builder<'_> {
             self.broken.insert(entry.name.clone());
             return;
         };
+        let is_stdin =
+            |source: &&Named<SourceConfig>| matches!(source.config, SourceConfig::Stdin(_));
+        let reader = self.config.sources.iter().find(is_stdin);
+        if is_stdin(&entry) && reader.is_some_and(|reader| reader.name != entry.name) {
+            let message = "standard input has one reader; two would share its rows by chance";
+            let help = "read it once; several steps may name it: from = \"NAME\"";
+            self.error(entry.place.clone(), message, help);
+        }
         if let SourceConfig::Stdin(_) | SourceConfig::Socket(_) = &entry.config {
             let message = format!("source `{}` can't be read again", entry.name);
             let help = "rows that it gave since the last checkpoint are lost by a crash; where that \
@@ -229,6 +224,7 @@ impl Builder<'_> {
             kind: NodeKind::Source(SourceNode {
                 name: entry.name.clone(),
                 plan: SourcePlan::Config(entry.config.clone()),
+                columns: probed.schema.clone(),
             }),
             inputs: Vec::new(),
             ports: ports_with_errors(given),
@@ -480,7 +476,14 @@ impl Builder<'_> {
     ) -> Option<(Vec<Input>, arrow::datatypes::SchemaRef)> {
         let mut endpoints = Vec::new();
         let mut unknown = false;
-        for reference in from {
+        for (at, reference) in from.iter().enumerate() {
+            if from[..at].iter().any(|before| split(before) == split(reference)) {
+                let message = format!("`{reader}` reads `{}` twice", &**reference);
+                let help = "name it once; to have each row twice, use UNION ALL in a SQL step";
+                self.error(reference.place(), message, help);
+                unknown = true;
+                continue;
+            }
             match self.names.read(reference) {
                 Ok(endpoint) => endpoints.push(endpoint),
                 Err(_) if self.broken.contains(split(reference).0) => unknown = true,

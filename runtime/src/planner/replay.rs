@@ -29,6 +29,7 @@ pub fn plan_replay(plan: Plan, steps: &[String], files: &[PathBuf]) -> (Plan, Ve
                     step: node.name.clone(),
                     files: files.to_vec(),
                 }),
+                columns: schema.clone(),
             }),
             inputs: Vec::new(),
             ports: vec![port("main", schema), port("errors", crate::dead_letter::SCHEMA.clone())],

@@ -134,7 +134,9 @@ impl Instance {
         &mut self,
         call: impl FnOnce(&guest::Guest, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<R, CallFailure> {
-        self.store.data_mut().log_lines = 0;
+        let state = self.store.data_mut();
+        // What one call was denied, or said, is no reason for the failure of a later one.
+        (state.log_lines, state.memory_denied, state.fault) = (0, false, None);
         self.store.set_epoch_deadline(ticks(self.limits.deadline));
         let guest = self.transform.millrace_plugin_transformer();
         let called = call(guest, &mut self.store);
@@ -209,12 +211,12 @@ fn failure(error: &wasmtime::Error, state: &mut HostState, limits: &InstanceLimi
         Some(Trap::Interrupt) => {
             ("deadline", format!("did not return within {:?}", limits.deadline))
         }
+        None if root.contains("fuel") => {
+            ("output", format!("returned more than its {} bytes of output", limits.output_bytes))
+        }
         _ if state.memory_denied || root.contains("exceeds memory limits") => {
             let mib = limits.memory_bytes >> 20;
             ("memory", format!("wants more than its {mib} MiB of memory: {root}"))
-        }
-        None if root.contains("fuel") => {
-            ("output", format!("returned more than its {} bytes of output", limits.output_bytes))
         }
         None => ("lie", format!("returned what can't be: {root}")),
         Some(_) => ("trap", root),

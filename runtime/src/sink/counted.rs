@@ -28,6 +28,7 @@ impl Tally {
 /// A buffered file that counts and sums its bytes.
 pub struct Counted {
     buffer: BufWriter<Summed>,
+    tally: Tally,
 }
 
 struct Summed {
@@ -39,7 +40,8 @@ impl Counted {
     pub fn new(file: Box<dyn AppendFile>) -> (Self, Tally) {
         let tally = Tally::default();
         let summed = Summed { file, tally: tally.clone() };
-        (Self { buffer: BufWriter::with_capacity(BUFFER_BYTES, summed) }, tally)
+        let buffer = BufWriter::with_capacity(BUFFER_BYTES, summed);
+        (Self { buffer, tally: tally.clone() }, tally)
     }
 
     /// Makes everything written durable.
@@ -54,7 +56,10 @@ impl Counted {
 
 impl Write for Counted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.write(bytes)
+        let n = self.buffer.write(bytes)?;
+        // Bytes count from here on, not once the buffer is full: files end by their size.
+        self.tally.lock().0 += n as u64;
+        Ok(n)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -66,9 +71,7 @@ impl Write for Counted {
 impl Write for Summed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.file.write(bytes)?;
-        let mut tally = self.tally.lock();
-        tally.0 += n as u64;
-        tally.1.update(&bytes[..n]);
+        self.tally.lock().1.update(&bytes[..n]);
         Ok(n)
     }
 

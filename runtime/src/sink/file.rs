@@ -22,6 +22,8 @@ use crate::storage::Directories;
 const STAGING: &str = ".millrace";
 /// So many files are open at a time; at one more, all of them are finished.
 const OPEN_FILES_MAX: usize = 128;
+/// Longest name that file systems take.
+const NAME_BYTES_MAX: usize = 255;
 /// The value of a partition whose column is null, as Hive and Spark write it.
 const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
@@ -194,12 +196,19 @@ fn partitions(batch: &Batch, columns: &[usize]) -> Result<BTreeMap<String, UInt3
             if !directory.is_empty() {
                 directory.push('/');
             }
-            directory.push_str(&escape(name));
-            directory.push('=');
-            match column.is_null(row) {
-                true => directory.push_str(NULL_PARTITION),
-                false => directory.push_str(&escape(&text.value(row).to_string())),
+            let value = match column.is_null(row) {
+                true => NULL_PARTITION.to_owned(),
+                false => escape(&text.value(row).to_string()),
+            };
+            let part = format!("{}={value}", escape(name));
+            if part.len() > NAME_BYTES_MAX {
+                return Err(Error::config(format!(
+                    "a value of column `{name}` is too long for a directory's name ({} bytes, at \
+                     most {NAME_BYTES_MAX}): partition by another column, or shorten it in SQL",
+                    part.len()
+                )));
             }
+            directory.push_str(&part);
         }
         rows.entry(directory).or_default().push(row as u32);
     }

@@ -24,7 +24,7 @@ pub fn extension(format: Format) -> &'static str {
 pub enum FormatWriter {
     Raw(Counted),
     Ndjson(json::LineDelimitedWriter<Counted>),
-    Csv(csv::Writer<Counted>),
+    Csv(Box<csv::Writer<Counted>>),
     #[cfg(feature = "parquet")]
     Parquet(Box<super::parquet::ParquetWriter>),
 }
@@ -36,7 +36,7 @@ impl FormatWriter {
         Ok(match format {
             Format::Raw => Self::Raw(file),
             Format::Ndjson => Self::Ndjson(json::LineDelimitedWriter::new(file)),
-            Format::Csv => Self::Csv(csv::Writer::new(file)),
+            Format::Csv => Self::Csv(Box::new(csv::Writer::new(file))),
             #[cfg(feature = "parquet")]
             Format::Parquet => Self::Parquet(super::parquet::writer(schema, file)?),
             #[cfg(not(feature = "parquet"))]

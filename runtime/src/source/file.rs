@@ -3,15 +3,16 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arrow::datatypes::SchemaRef;
 use globset::GlobBuilder;
 use walkdir::WalkDir;
 
 use super::lines::{Framer, Framing};
-use super::{OpenContext, Poll, Position, Positions, Rows, Source};
+use super::{OpenContext, Poll, Position, Positions, Source};
 use crate::batch::Partition;
 use crate::config::{CsvConfig, FileSourceConfig, Format};
 use crate::error::{Error, Result};
@@ -26,17 +27,27 @@ pub fn glob_files(
 ) -> Result<Vec<PathBuf>> {
     let mut files = BTreeSet::new();
     for pattern in patterns {
-        let full = directory.join(&**pattern);
+        // `./data//*.csv` is walked as `data/*.csv`, and matched so.
+        let plain: PathBuf =
+            Path::new(&**pattern).components().filter(|c| *c != Component::CurDir).collect();
+        let full = directory.join(&plain);
         if full.is_file() {
             files.insert(full);
             continue;
         }
-        let text = full.to_string_lossy().into_owned();
+        // Only the pattern is a glob: the directory may have any name.
+        let text = match plain.is_absolute() {
+            true => plain.to_string_lossy().into_owned(),
+            false => {
+                let directory = globset::escape(&directory.to_string_lossy());
+                format!("{directory}/{}", plain.to_string_lossy())
+            }
+        };
         let glob = GlobBuilder::new(&text).literal_separator(true).build();
         let glob = glob
             .map_err(|e| Error::config(format!("`{}` is no glob", &**pattern)).with(e))?
             .compile_matcher();
-        for entry in WalkDir::new(fixed_part(&full)).follow_links(true) {
+        for entry in WalkDir::new(directory.join(fixed_part(&plain))).follow_links(true) {
             // A file may vanish between listing and looking; it is then simply not there.
             let Ok(entry) = entry else { continue };
             let hidden = entry.file_name().to_string_lossy().starts_with(['.', '_']);
@@ -50,9 +61,8 @@ pub fn glob_files(
 
 /// The longest leading directory of a pattern without special characters.
 fn fixed_part(pattern: &Path) -> PathBuf {
-    let special = |part: &std::path::Component| {
-        part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{'])
-    };
+    let special =
+        |part: &Component| part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']);
     pattern.components().take_while(|part| !special(part)).collect()
 }
 
@@ -64,14 +74,14 @@ pub fn open(
 ) -> Result<Vec<Box<dyn Source>>> {
     let queue = Arc::new(FileQueue::new(config, context)?);
     let rows_max = share(config.limit_per_epoch.rows, context.lanes);
-    // A batch may not be larger than what an epoch may have.
-    let batch_rows =
-        rows_max.map_or(context.batch_rows, |max| context.batch_rows.min(max as usize));
+    // A batch is not cut, so none may be larger than what an epoch may read.
+    let batch_rows = context.batch_rows.min(rows_max.map_or(usize::MAX, |max| max as usize));
     let reader = |_| {
         Box::new(FileReader {
             source: name.to_owned(),
             config: config.clone(),
             queue: queue.clone(),
+            header: context.columns.clone(),
             batch_rows,
             rows_max,
             rows: 0,
@@ -100,7 +110,7 @@ struct QueueState {
     waiting: VecDeque<PathBuf>,
     seen: BTreeSet<PathBuf>,
     listed_at: Option<Instant>,
-    /// Files handed out since the last barrier of any lane.
+    /// Files handed out, and barriers met by all lanes together, since limits began anew.
     handed_out: u64,
 }
 
@@ -129,8 +139,14 @@ impl FileQueue {
         let Some(path) = state.waiting.pop_front() else { return Ok(None) };
         state.handed_out += 1;
         let start = Position { rows: 0, offset: 0, done: false };
-        let position = self.positions.get(&*path.to_string_lossy()).copied().unwrap_or(start);
+        let position = self.positions.get(&self.partition(&path)).copied().unwrap_or(start);
         Ok(Some((path, position)))
+    }
+
+    /// The name of a file's partition: its path as the pipeline's directory sees it, so that the
+    /// directory may be moved.
+    fn partition(&self, path: &Path) -> String {
+        path.strip_prefix(&self.directory).unwrap_or(path).to_string_lossy().into_owned()
     }
 
     /// Whether no file will ever come.
@@ -151,7 +167,7 @@ impl FileQueue {
 
     fn list(&self, state: &mut QueueState) -> Result<()> {
         for path in glob_files(&self.directory, &self.config.path)? {
-            let done = self.positions.get(&*path.to_string_lossy()).is_some_and(|p| p.done);
+            let done = self.positions.get(&self.partition(&path)).is_some_and(|p| p.done);
             if state.seen.insert(path.clone()) && !done {
                 state.waiting.push_back(path);
             }
@@ -170,6 +186,8 @@ struct FileReader {
     source: String,
     config: FileSourceConfig,
     queue: Arc<FileQueue>,
+    /// The columns that each file must have.
+    header: SchemaRef,
     batch_rows: usize,
     rows_max: Option<u64>,
     /// Rows given in this epoch.
@@ -210,18 +228,19 @@ impl Source for FileReader {
                 continue;
             };
             let path = &current.path;
-            let rows = match &mut current.reader {
-                Reader::Records(records) => records.next().map_err(|e| read_error(path, e))?,
+            let polled = match &mut current.reader {
+                Reader::Records(records) => {
+                    records.read_batch().map_err(|e| read_error(path, e))?
+                }
                 #[cfg(feature = "parquet")]
-                Reader::Parquet(file) => {
-                    file.next()?.map(|batch| Rows { main: Some(batch), errors: Vec::new() })
-                }
+                Reader::Parquet(file) => file.read_batch()?,
             };
-            match rows {
-                Some(rows) => {
-                    self.rows += rows.main.as_ref().map_or(0, |batch| batch.len() as u64);
-                    return Ok(Poll::Rows(rows));
+            match polled {
+                Some(Poll::Batch(batch)) => {
+                    self.rows += batch.len() as u64;
+                    return Ok(Poll::Batch(batch));
                 }
+                Some(other) => return Ok(other),
                 None => {
                     let position = Position { done: true, ..current.position() };
                     self.changed.push((current.name.clone(), position));
@@ -254,7 +273,7 @@ impl Current {
 
 impl FileReader {
     fn start(&self, path: PathBuf, position: Position) -> Result<Current> {
-        let name = path.to_string_lossy().into_owned();
+        let name = self.queue.partition(&path);
         let partition = Arc::new(Partition { source: self.source.clone(), name: name.clone() });
         let reader = match self.config.format {
             Format::Raw | Format::Ndjson | Format::Csv => {
@@ -266,6 +285,7 @@ impl FileReader {
                 partition,
                 position,
                 self.batch_rows,
+                Some(&self.header),
             )?),
             #[cfg(not(feature = "parquet"))]
             Format::Parquet => return Err(Error::config("this build has no Parquet")),
@@ -290,11 +310,36 @@ impl FileReader {
             )));
         }
         file.seek(SeekFrom::Start(position.offset)).map_err(|e| Error::io("read", path, e))?;
-        let records = Records::at(file, partition, self.config.format, self.batch_rows, position);
+        let (format, csv) = (self.config.format, &self.config.csv);
+        let records = Records::at(file, partition, format, csv, self.batch_rows, position);
         match self.config.csv.header && position.offset == 0 {
-            true => records.without_header(),
+            true => {
+                let (records, header) = records.without_header()?;
+                if let Some(header) = header {
+                    self.check_header(path, &header)?;
+                }
+                Ok(records)
+            }
             false => Ok(records),
         }
+    }
+
+    /// CSV columns are taken by their order: a file with another order would be misread in silence.
+    fn check_header(&self, path: &Path, header: &[u8]) -> Result<()> {
+        let format = crate::codec::csv_format(&self.config.csv)?;
+        let (found, _) = format.infer_schema(header, Some(0))?;
+        let found: Vec<&str> = found.fields().iter().map(|f| f.name().trim()).collect();
+        let known: Vec<&str> = self.header.fields().iter().map(|f| f.name().as_str()).collect();
+        if found == known {
+            return Ok(());
+        }
+        Err(Error::config(format!(
+            "the header of {} names `{}`, and the source's columns are `{}`: give files with \
+             other columns a source of their own",
+            path.display(),
+            found.join("`, `"),
+            known.join("`, `")
+        )))
     }
 }
 
@@ -323,35 +368,41 @@ impl Records {
         batch_rows: usize,
     ) -> Result<Self> {
         let start = Position { rows: 0, offset: 0, done: false };
-        let records = Self::at(file, Arc::new(partition), format, batch_rows, start);
-        if csv.header { records.without_header() } else { Ok(records) }
+        let records = Self::at(file, Arc::new(partition), format, csv, batch_rows, start);
+        if csv.header { Ok(records.without_header()?.0) } else { Ok(records) }
     }
 
     fn at(
         file: File,
         partition: Arc<Partition>,
         format: Format,
+        csv: &CsvConfig,
         batch_rows: usize,
         position: Position,
     ) -> Self {
-        let framing = if format == Format::Csv { Framing::Csv } else { Framing::Lines };
+        let framing = Framing::of(format, csv);
         let framer = Framer::new(framing, partition, batch_rows, position);
         Self { file, format, framer, at_end: false }
     }
 
-    /// Skips the header, if the format has one.
-    fn without_header(mut self) -> Result<Self> {
-        while self.format == Format::Csv && !self.at_end && self.framer.take_record().is_none() {
+    /// Takes the header off, if the format has one.
+    fn without_header(mut self) -> Result<(Self, Option<Vec<u8>>)> {
+        let mut header = None;
+        while self.format == Format::Csv {
+            header = self.framer.take_record(self.at_end);
+            if header.is_some() || self.at_end {
+                break;
+            }
             self.read()?;
         }
-        Ok(self)
+        Ok((self, header))
     }
 
     /// The next batch; `None` at the end.
     ///
     /// # Errors
     /// If the file can't be read.
-    pub fn next(&mut self) -> Result<Option<Rows>> {
+    pub fn read_batch(&mut self) -> Result<Option<Poll>> {
         loop {
             self.framer.cut()?;
             if self.at_end {

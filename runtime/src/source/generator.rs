@@ -51,6 +51,10 @@ pub fn check(config: &GeneratorConfig) -> Result<(), ProbeError> {
     if config.rate.is_some_and(|rate| rate <= 0.0 || !rate.is_finite()) {
         return wrong("`rate` must be above 0".to_owned(), "remove it to go as fast as possible");
     }
+    if !(0.0..=1.0).contains(&config.malformed) {
+        let message = "`malformed` is a share of the rows: 0 to 1".to_owned();
+        return wrong(message, "0.01 damages one row in a hundred");
+    }
     if config.malformed != 0.0 && config.format == GeneratorFormat::Columns {
         let message = "only raw rows can be malformed".to_owned();
         return wrong(message, "set format = \"raw\", or remove `malformed`");
@@ -167,7 +171,7 @@ impl Source for Generator {
         part.changed = true;
         self.given += count;
         let rows = make(&self.config, &self.schema, first, count)?;
-        Ok(Batch::new(rows, origin).into())
+        Ok(Poll::Batch(Batch::new(rows, origin)))
     }
 
     fn barrier(&mut self) -> Vec<(String, Position)> {
@@ -257,7 +261,7 @@ fn raw(config: &GeneratorConfig, first: u64, count: u64) -> ArrayRef {
 fn write_json(line: &mut String, config: &GeneratorConfig, row: u64) -> std::fmt::Result {
     for (at, (name, field)) in config.fields.iter().enumerate() {
         let start = if at == 0 { '{' } else { ',' };
-        write!(line, "{start}\"{name}\":")?;
+        write!(line, "{start}{}:", json(name))?;
         let mut rng = random(config.seed, at, row);
         match field {
             FieldConfig::Int(f) => {
@@ -268,14 +272,19 @@ fn write_json(line: &mut String, config: &GeneratorConfig, row: u64) -> std::fmt
             }
             FieldConfig::Timestamp(_) => write!(line, "{}", time(field, &mut rng, row) / 1000)?,
             FieldConfig::Sequence(_) | FieldConfig::Choice(_) | FieldConfig::Id(_) => {
-                line.push('"');
-                write_text(line, field, &mut rng, row)?;
-                line.push('"');
+                let mut text = String::new();
+                write_text(&mut text, field, &mut rng, row)?;
+                line.push_str(&json(&text));
             }
         }
     }
     line.push('}');
     Ok(())
+}
+
+/// A text as JSON.
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// Damages a row in one of the ways in which real input is damaged.
@@ -284,9 +293,9 @@ fn break_json(line: &mut String, config: &GeneratorConfig, rng: &mut Pcg64Mcg) {
     let name = names[rng.random_range(0..names.len())];
     let value = line.find(&format!("\"{name}\":")).map(|at| at + name.len() + 3);
     match (rng.random_range(0..4), value) {
-        (0, _) => line.truncate(line.len() / 2),
+        (0, _) => line.truncate(line.floor_char_boundary(line.len() / 2)),
         (1, Some(at)) => line.insert_str(at, "{},\"was\":"),
-        (2, Some(at)) => line.insert_str(at - name.len() - 2, "x"),
+        (2, Some(at)) => line.insert(at - name.len() - 2, 'x'),
         _ => line.push_str("}}"),
     }
 }

@@ -1,5 +1,6 @@
 //! Bytes to records: one per line, or for CSV one per line outside quotes.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -7,9 +8,10 @@ use arrow::array::BinaryArray;
 use arrow::buffer::{Buffer, OffsetBuffer};
 
 use crate::batch::{Batch, Origin, Partition, RAW_SCHEMA, record_batch};
+use crate::config::{CsvConfig, Format};
 use crate::dead_letter::{Refusal, Refuser, letters};
 use crate::error::Result;
-use crate::source::{Position, Rows};
+use crate::source::{Poll, Position};
 
 /// A record may have so many bytes; a longer one becomes a dead letter.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
@@ -18,17 +20,30 @@ const BATCH_BYTES_MAX: usize = 16 << 20;
 /// So much of a record that is too long goes into its dead letter.
 const EXCERPT_BYTES: usize = 1024;
 const READ_BYTES: usize = 1 << 20;
+/// What some editors put at the start of a text in UTF-8.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What ends a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// Every line end.
     Lines,
-    /// Every line end outside double quotes.
-    Csv,
+    /// Every line end outside double quotes, which mean something only around a whole field.
+    Csv { delimiter: u8 },
 }
 
-/// Cuts one partition's bytes into records. Blank lines are no records.
+impl Framing {
+    pub fn of(format: Format, csv: &CsvConfig) -> Self {
+        match format {
+            // A delimiter of several bytes is refused where the columns are read.
+            Format::Csv => Self::Csv { delimiter: u8::try_from(csv.delimiter).unwrap_or(b',') },
+            Format::Raw | Format::Ndjson | Format::Parquet => Self::Lines,
+        }
+    }
+}
+
+/// Cuts one partition's bytes into records. Blank lines are no records, and a byte order mark at
+/// the start belongs to none.
 pub struct Framer {
     framing: Framing,
     partition: Arc<Partition>,
@@ -40,13 +55,16 @@ pub struct Framer {
     scanned: usize,
     end: usize,
     in_quotes: bool,
-    /// Inside a record that is too long, whose end is still to come.
-    skipping: bool,
-    /// After the last record that was handed out or collected.
-    position: Position,
+    /// The beginning of a record that is too long, whose end is still to come.
+    excerpt: Option<Vec<u8>>,
+    /// After the last record that was cut.
+    cut: Position,
+    /// After the last record that was handed out.
+    given: Position,
     values: Vec<u8>,
     offsets: Vec<i32>,
-    errors: Vec<Batch>,
+    /// What is to be handed out before anything else is cut, with the position after it.
+    ready: VecDeque<(Poll, Position)>,
 }
 
 impl Framer {
@@ -66,18 +84,18 @@ impl Framer {
             scanned: 0,
             end: 0,
             in_quotes: false,
-            skipping: false,
-            position,
+            excerpt: None,
+            cut: position,
+            given: position,
             values: Vec::new(),
             offsets: vec![0],
-            errors: Vec::new(),
+            ready: VecDeque::new(),
         }
     }
 
-    /// How far everything that was collected reaches. At a barrier nothing may be collected that
-    /// was not handed out: call [`flush`](Self::flush) before.
+    /// How far everything that was handed out reaches.
     pub fn position(&self) -> Position {
-        self.position
+        self.given
     }
 
     pub fn rows_collected(&self) -> usize {
@@ -85,7 +103,9 @@ impl Framer {
     }
 
     pub fn is_full(&self) -> bool {
-        self.rows_collected() >= self.batch_rows || self.values.len() >= BATCH_BYTES_MAX
+        self.rows_collected() >= self.batch_rows
+            || self.values.len() >= BATCH_BYTES_MAX
+            || !self.ready.is_empty()
     }
 
     /// Reads once more; 0 at the end.
@@ -117,26 +137,44 @@ impl Framer {
 
     /// Cuts the last record, which no line end follows.
     pub fn cut_last(&mut self) -> Result<()> {
-        if self.start < self.end && !self.is_full() && self.record_end().is_none() {
+        let is_left = self.start < self.end || self.excerpt.is_some();
+        if is_left && !self.is_full() && self.record_end().is_none() {
             self.record(self.end, self.end)?;
         }
         Ok(())
     }
 
-    /// Takes the next record off instead of collecting it: a header.
-    pub fn take_record(&mut self) -> Option<Vec<u8>> {
-        let end = self.record_end()?;
-        let record = trim(&self.buffer[self.start..end]).to_vec();
-        self.advance(end + 1);
-        Some(record)
+    /// Takes the next record off instead of collecting it: a header. `at_end`: no more bytes come.
+    pub fn take_record(&mut self, at_end: bool) -> Option<Vec<u8>> {
+        loop {
+            let (end, next) = match self.record_end() {
+                Some(end) => (end, end + 1),
+                None if at_end && self.start < self.end => (self.end, self.end),
+                None => return None,
+            };
+            let record = trim(&self.buffer[self.content()..end]).to_vec();
+            self.advance(next);
+            if !is_blank(&record) {
+                return Some(record);
+            }
+        }
     }
 
-    /// The rows collected so far, and dead letters; `None` if there is neither.
-    pub fn flush(&mut self) -> Result<Option<Rows>> {
-        let errors = std::mem::take(&mut self.errors);
+    /// What comes next: the rows collected so far, or dead letters.
+    pub fn flush(&mut self) -> Result<Option<Poll>> {
+        self.seal()?;
+        let next = self.ready.pop_front();
+        Ok(next.map(|(poll, position)| {
+            self.given = position;
+            poll
+        }))
+    }
+
+    /// Makes a batch of the rows collected so far.
+    fn seal(&mut self) -> Result<()> {
         let rows = self.rows_collected();
         if rows == 0 {
-            return Ok((!errors.is_empty()).then_some(Rows { main: None, errors }));
+            return Ok(());
         }
         let capacity = self.values.len();
         let values = std::mem::replace(&mut self.values, Vec::with_capacity(capacity));
@@ -145,9 +183,17 @@ impl Framer {
         let offsets = OffsetBuffer::new(offsets.into());
         let array = BinaryArray::try_new(offsets, Buffer::from_vec(values), None)?;
         let batch = record_batch(RAW_SCHEMA.clone(), vec![Arc::new(array)], rows)?;
-        let first = self.position.rows - rows as u64;
+        let first = self.cut.rows - rows as u64;
         let origin = Origin::consecutive(self.partition.clone(), first);
-        Ok(Some(Rows { main: Some(Batch::new(batch, origin)), errors }))
+        self.ready.push_back((Poll::Batch(Batch::new(batch, origin)), self.cut));
+        Ok(())
+    }
+
+    /// Where the first record begins.
+    fn content(&self) -> usize {
+        let rest = &self.buffer[self.start..self.end];
+        let mark = self.cut.offset == 0 && rest.starts_with(BYTE_ORDER_MARK);
+        self.start + if mark { BYTE_ORDER_MARK.len() } else { 0 }
     }
 
     fn make_room(&mut self, bytes: usize) {
@@ -171,81 +217,98 @@ impl Framer {
                 self.scanned = end.unwrap_or(self.end);
                 end
             }
-            Framing::Csv => {
-                while let Some(at) =
-                    memchr::memchr2(b'\n', b'"', &self.buffer[self.scanned..self.end])
-                {
-                    let at = self.scanned + at;
-                    match self.buffer[at] {
-                        b'"' => self.in_quotes = !self.in_quotes,
-                        _ if !self.in_quotes => {
-                            self.scanned = at;
-                            return Some(at);
-                        }
-                        _ => {}
-                    }
-                    self.scanned = at + 1;
-                }
-                self.scanned = self.end;
-                None
-            }
+            Framing::Csv { delimiter } => self.csv_record_end(delimiter),
         }
+    }
+
+    fn csv_record_end(&mut self, delimiter: u8) -> Option<usize> {
+        let content = self.content();
+        while let Some(at) = memchr::memchr2(b'\n', b'"', &self.buffer[self.scanned..self.end]) {
+            let at = self.scanned + at;
+            let quote = self.buffer[at] == b'"';
+            if !quote && !self.in_quotes {
+                self.scanned = at;
+                return Some(at);
+            }
+            let mut next = at + 1;
+            if quote && self.in_quotes {
+                match self.buffer[..self.end].get(at + 1) {
+                    // Two quotes are one, and part of the field.
+                    Some(b'"') => next += 1,
+                    Some(_) => self.in_quotes = false,
+                    None => {
+                        self.scanned = at;
+                        return None;
+                    }
+                }
+            } else if quote {
+                let at_start = at == content && self.excerpt.is_none();
+                self.in_quotes = at_start || self.buffer[at - 1] == delimiter;
+            }
+            self.scanned = next;
+        }
+        self.scanned = self.end;
+        None
     }
 
     /// Collects `buffer[start..end]`; the next record begins at `next`.
     fn record(&mut self, end: usize, next: usize) -> Result<()> {
-        if std::mem::take(&mut self.skipping) {
-            self.advance(next);
-            return Ok(());
-        }
         if end - self.start > RECORD_BYTES_MAX {
-            self.refuse_long()?;
-            self.advance(next);
-            return Ok(());
+            self.too_long()?;
         }
-        let record = trim(&self.buffer[self.start..end]);
-        if !record.iter().all(u8::is_ascii_whitespace) {
+        if let Some(excerpt) = self.excerpt.take() {
+            self.advance(next);
+            return self.refuse_long(&excerpt);
+        }
+        let record = trim(&self.buffer[self.content()..end]);
+        if !is_blank(record) {
             self.values.extend_from_slice(record);
             self.offsets.push(self.values.len() as i32);
-            self.position.rows += 1;
+            self.cut.rows += 1;
         }
         self.advance(next);
         Ok(())
     }
 
     fn advance(&mut self, next: usize) {
-        self.position.offset += (next - self.start) as u64;
+        self.cut.offset += (next - self.start) as u64;
         self.start = next;
         self.scanned = next;
         self.in_quotes = false;
     }
 
-    /// Drops the beginning of a record that has no end in sight.
+    /// Drops what is there of a record that is too long. It is refused at its end, not before: a
+    /// position within it would be no place to go on from.
     fn too_long(&mut self) -> Result<()> {
-        if !self.skipping {
-            self.refuse_long()?;
-            self.skipping = true;
+        if self.excerpt.is_none() {
+            self.seal()?;
+            let excerpt = &self.buffer[self.start..self.start + EXCERPT_BYTES];
+            self.excerpt = Some(excerpt.to_vec());
         }
-        let in_quotes = self.in_quotes;
-        self.advance(self.end);
+        let (in_quotes, scanned) = (self.in_quotes, self.scanned);
+        self.advance(scanned);
         self.in_quotes = in_quotes;
         Ok(())
     }
 
-    fn refuse_long(&mut self) -> Result<()> {
-        let excerpt = &self.buffer[self.start..self.start + EXCERPT_BYTES];
+    fn refuse_long(&mut self, excerpt: &[u8]) -> Result<()> {
         let array = BinaryArray::from_vec(vec![excerpt]);
         let rows = record_batch(RAW_SCHEMA.clone(), vec![Arc::new(array)], 1)?;
-        let origin = Origin::consecutive(self.partition.clone(), self.position.rows);
+        // The rows keep consecutive numbers: this record does not count as one.
+        let origin = Origin::consecutive(self.partition.clone(), self.cut.rows);
         let refuser = Refuser { step: self.partition.source.clone(), plugin: None };
         let message = format!(
             "the record has more than {RECORD_BYTES_MAX} bytes; the payload is its beginning"
         );
         let refusal = Refusal::new(0, "too_long", message);
-        self.errors.push(letters(&refuser, &Batch::new(rows, origin), &[refusal])?);
-        // The rows collected so far keep consecutive numbers: this record does not count as one.
+        let letters = letters(&refuser, &Batch::new(rows, origin), &[refusal])?;
+        self.ready.push_back((Poll::Errors(letters), self.cut));
         Ok(())
     }
+}
+
+fn is_blank(record: &[u8]) -> bool {
+    record.iter().all(u8::is_ascii_whitespace)
 }
 
 fn trim(record: &[u8]) -> &[u8] {
@@ -265,7 +328,7 @@ mod tests {
 
     fn records(framer: &mut Framer) -> Vec<String> {
         match framer.flush().unwrap() {
-            Some(Rows { main: Some(batch), .. }) => {
+            Some(Poll::Batch(batch)) => {
                 let values = batch.rows.column(0).as_binary::<i32>();
                 (0..values.len())
                     .map(|i| String::from_utf8(values.value(i).to_vec()).unwrap())
@@ -296,13 +359,46 @@ mod tests {
     fn a_quoted_line_end_does_not_end_a_csv_record() {
         let text = "1,\"a\nb\"\n2,\"c\"\"\n\"\n";
         for size in 1..=text.len() {
-            let mut framer = framer(Framing::Csv, 10);
+            let mut framer = framer(Framing::Csv { delimiter: b',' }, 10);
             for part in text.as_bytes().chunks(size) {
                 framer.push(part);
                 framer.cut().unwrap();
             }
             assert_eq!(records(&mut framer), ["1,\"a\nb\"", "2,\"c\"\"\n\""], "reads of {size}");
         }
+    }
+
+    /// A quote within a field is a letter like any other: an inch mark must not swallow the file.
+    #[test]
+    fn a_quote_within_a_csv_field_does_not_hide_line_ends() {
+        let text = "\u{feff}\"a\nb\",5\" disk\n1,a\"\"b\n";
+        for size in 1..=text.len() {
+            let mut framer = framer(Framing::Csv { delimiter: b',' }, 10);
+            for part in text.as_bytes().chunks(size) {
+                framer.push(part);
+                framer.cut().unwrap();
+            }
+            assert_eq!(records(&mut framer), ["\"a\nb\",5\" disk", "1,a\"\"b"], "reads of {size}");
+        }
+    }
+
+    /// What is handed out may be committed at once: a position beyond it would lose rows, one
+    /// within a record would make a row of its rest.
+    #[test]
+    fn the_position_is_after_what_was_handed_out() {
+        let mut framer = framer(Framing::Lines, 10);
+        framer.push(b"a\n");
+        framer.push(&vec![b'x'; RECORD_BYTES_MAX + 1]);
+        framer.cut().unwrap();
+        assert_eq!(records(&mut framer), ["a"]);
+        assert_eq!(framer.position(), Position { rows: 1, offset: 2, done: false });
+        framer.push(b"xx\nb\n");
+        framer.cut().unwrap();
+        let Some(Poll::Errors(_)) = framer.flush().unwrap() else { panic!() };
+        let offset = (RECORD_BYTES_MAX + 6) as u64;
+        assert_eq!(framer.position(), Position { rows: 1, offset, done: false });
+        framer.cut().unwrap();
+        assert_eq!(records(&mut framer), ["b"]);
     }
 
     #[test]
@@ -315,10 +411,10 @@ mod tests {
         }
         framer.push(b"\nok\n");
         framer.cut().unwrap();
-        let rows = framer.flush().unwrap().unwrap();
-        assert_eq!(rows.errors.len(), 1);
-        let main = rows.main.unwrap();
-        assert_eq!(main.rows.column(0).as_binary::<i32>().value(0), b"ok");
+        let Some(Poll::Errors(errors)) = framer.flush().unwrap() else { panic!() };
+        assert_eq!(errors.len(), 1);
+        framer.cut().unwrap();
+        assert_eq!(records(&mut framer), ["ok"]);
         assert_eq!(framer.position().offset, (40 << 20) + 4);
         assert!(framer.buffer.len() < 20 << 20, "the buffer stays bounded");
     }

@@ -30,25 +30,14 @@ use crate::plan::SourcePlan;
 /// What a source has for its task.
 #[derive(Debug)]
 pub enum Poll {
-    Rows(Rows),
+    /// Rows of one partition.
+    Batch(Batch),
+    /// Rows that could not even be framed, as dead letters.
+    Errors(Batch),
     /// Nothing within the time to wait, or no more in this epoch.
     Pending,
     /// Nothing any more. Every later poll says the same.
     Finished,
-}
-
-/// Rows of one partition.
-#[derive(Debug, Default)]
-pub struct Rows {
-    pub main: Option<Batch>,
-    /// Rows that could not even be framed, as dead letters.
-    pub errors: Vec<Batch>,
-}
-
-impl From<Batch> for Poll {
-    fn from(batch: Batch) -> Self {
-        Self::Rows(Rows { main: Some(batch), errors: Vec::new() })
-    }
 }
 
 /// Reads one lane of a source.
@@ -111,4 +100,6 @@ pub struct OpenContext<'a> {
     pub positions: &'a Positions,
     /// The schema of the rows that it gives.
     pub schema: arrow::datatypes::SchemaRef,
+    /// The schema of these rows once they are decoded.
+    pub columns: arrow::datatypes::SchemaRef,
 }

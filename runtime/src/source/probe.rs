@@ -1,13 +1,14 @@
 //! Which columns a source or a table has.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
-use std::path::Path;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::file::glob_files;
+use super::lines::BYTE_ORDER_MARK;
 use crate::batch::RAW_SCHEMA;
 use crate::config::{ColumnType, CsvConfig, Format, SchemaConfig, SourceConfig, column_type};
 use crate::error::{Error, Result};
@@ -37,7 +38,9 @@ pub fn probe_source(config: &SourceConfig, directory: &Path) -> Result<Probed, P
                      `follow = \"1s\"`",
                 ));
             }
-            let first = files.first().map(std::path::PathBuf::as_path);
+            // An empty file says nothing of the columns.
+            let has_bytes = |file: &&PathBuf| file.metadata().is_ok_and(|m| m.len() > 0);
+            let first = files.iter().find(has_bytes).or(files.first()).map(PathBuf::as_path);
             probe_file(first, config.format, config.schema.as_ref(), &config.csv)
         }
         SourceConfig::Generator(config) => {
@@ -83,16 +86,18 @@ pub fn probe_file(
             )),
         };
     }
-    let given = schema.map(given).transpose()?;
+    let given = schema.map(|schema| given(schema, format)).transpose()?;
     match (file, given) {
         (None, Some(given)) => Ok(given),
         (Some(file), Some(given)) if format == Format::Csv && csv.header => {
-            check_header(file, csv, &given.schema)?;
+            if file.metadata().is_ok_and(|m| m.len() > 0) {
+                check_header(file, csv, &given.schema)?;
+            }
             Ok(given)
         }
         (Some(_), Some(given)) if format != Format::Parquet => Ok(given),
         (Some(file), given) => {
-            let inferred = infer(file, format, csv).map_err(|e| {
+            let inferred = infer(file, format, csv, INFER_ROWS).map_err(|e| {
                 let message = format!("cannot infer the columns of {}: {e}", shown(file));
                 ProbeError::new(ProbeKey::Path, message, "give them: schema = { NAME = \"TYPE\" }")
             })?;
@@ -113,13 +118,19 @@ pub fn probe_file(
     }
 }
 
-fn given(schema: &SchemaConfig) -> Result<Probed, ProbeError> {
+fn given(schema: &SchemaConfig, format: Format) -> Result<Probed, ProbeError> {
     let mut types: Vec<(String, ColumnType)> = Vec::new();
     for (name, text) in schema {
         let column = column_type(text).map_err(|message| {
             let help = "write one of these types".to_owned();
             ProbeError::new(ProbeKey::Column(name.clone()), message, help)
         })?;
+        let no_text = column.data_type.is_nested() || column.data_type == DataType::Binary;
+        if format == Format::Csv && no_text {
+            let message = format!("CSV can't hold column `{name}` of type `{}`", &**text);
+            let help = "read it as \"string\", or read `ndjson` or `parquet`";
+            return Err(ProbeError::new(ProbeKey::Column(name.clone()), message, help));
+        }
         types.push((name.clone(), column));
     }
     if types.is_empty() {
@@ -131,7 +142,7 @@ fn given(schema: &SchemaConfig) -> Result<Probed, ProbeError> {
 
 /// CSV columns are taken by their order, so a header must name them in that order.
 fn check_header(file: &Path, csv: &CsvConfig, schema: &SchemaRef) -> Result<(), ProbeError> {
-    let found = infer(file, Format::Csv, csv).map_err(|e| {
+    let found = infer(file, Format::Csv, csv, 0).map_err(|e| {
         ProbeError::new(
             ProbeKey::Path,
             format!("cannot read {}: {e}", shown(file)),
@@ -152,14 +163,15 @@ fn check_header(file: &Path, csv: &CsvConfig, schema: &SchemaRef) -> Result<(), 
     Err(ProbeError::new(ProbeKey::Entry, message, help))
 }
 
-fn infer(file: &Path, format: Format, csv: &CsvConfig) -> Result<SchemaRef> {
+/// The columns, by the first `rows` rows.
+fn infer(file: &Path, format: Format, csv: &CsvConfig, rows: usize) -> Result<SchemaRef> {
     let mut open = File::open(file).map_err(|e| Error::io("open", file, e))?;
+    let start = skip_byte_order_mark(&mut open).map_err(|e| Error::io("read", file, e))?;
     let schema = match format {
         Format::Raw => return Ok(RAW_SCHEMA.clone()),
-        Format::Ndjson => infer_json(&mut open)?,
+        Format::Ndjson => infer_json(&mut open, start, rows)?,
         Format::Csv => {
-            let (schema, _) =
-                crate::codec::csv_format(csv)?.infer_schema(open, Some(INFER_ROWS))?;
+            let (schema, _) = crate::codec::csv_format(csv)?.infer_schema(open, Some(rows))?;
             schema
         }
         #[cfg(feature = "parquet")]
@@ -182,11 +194,19 @@ fn infer(file: &Path, format: Format, csv: &CsvConfig) -> Result<SchemaRef> {
     Ok(schema)
 }
 
-fn infer_json(open: &mut File) -> Result<Schema> {
+/// Moves behind the mark, or back to the start where there is none. Returns where that is.
+fn skip_byte_order_mark(open: &mut File) -> std::io::Result<u64> {
+    let mut first = Vec::new();
+    open.take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut first)?;
+    let start = if first == BYTE_ORDER_MARK { BYTE_ORDER_MARK.len() as u64 } else { 0 };
+    open.seek(SeekFrom::Start(start))
+}
+
+fn infer_json(open: &mut File, start: u64, most: usize) -> Result<Schema> {
     let mut order: Vec<String> = Vec::new();
     let sample = BufReader::new(open.try_clone().map_err(Error::from_io)?.take(INFER_BYTES));
     let rows = serde_json::Deserializer::from_reader(sample).into_iter::<serde_json::Value>();
-    for row in rows.take(INFER_ROWS) {
+    for row in rows.take(most) {
         // The last row of the sample may be cut off; the inference below says what is malformed.
         let Ok(serde_json::Value::Object(row)) = row else { break };
         for name in row.keys() {
@@ -195,9 +215,8 @@ fn infer_json(open: &mut File) -> Result<Schema> {
             }
         }
     }
-    open.rewind().map_err(Error::from_io)?;
-    let (schema, _) =
-        arrow::json::reader::infer_json_schema(BufReader::new(open), Some(INFER_ROWS))?;
+    open.seek(SeekFrom::Start(start)).map_err(Error::from_io)?;
+    let (schema, _) = arrow::json::reader::infer_json_schema(BufReader::new(open), Some(most))?;
     let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
     // Arrow gives the columns in no order; the order of the first rows is what a reader expects.
     fields.sort_by_key(|field| order.iter().position(|name| name == field.name()));

@@ -30,15 +30,17 @@ struct Letter {
 const CUT_CODES: [&str; 1] = ["too_long"];
 
 pub fn open(name: &str, plan: &ReplayPlan, context: &OpenContext) -> Result<ReplayReader> {
-    let left = |path: &&PathBuf| !context.positions.contains_key(&partition(path));
+    let position = |path: &PathBuf| context.positions.get(&partition(path));
+    let left = |path: &&PathBuf| position(path).is_none_or(|position| !position.done);
     Ok(ReplayReader {
         source: name.to_owned(),
         step: plan.step.clone(),
         files: plan.files.iter().filter(left).cloned().collect(),
         schema: context.schema.clone(),
         batch_rows: context.batch_rows,
+        before: context.positions.clone(),
         waiting: VecDeque::new(),
-        done: Positions::new(),
+        changed: Positions::new(),
     })
 }
 
@@ -53,28 +55,26 @@ pub struct ReplayReader {
     files: VecDeque<PathBuf>,
     schema: SchemaRef,
     batch_rows: usize,
-    waiting: VecDeque<Batch>,
-    done: Positions,
+    /// How far earlier replays came.
+    before: Positions,
+    waiting: VecDeque<(Batch, Position)>,
+    changed: Positions,
 }
 
 impl Source for ReplayReader {
     fn poll(&mut self, _: Duration) -> Result<Poll> {
         loop {
-            if let Some(batch) = self.waiting.pop_front() {
-                return Ok(batch.into());
+            if let Some((batch, position)) = self.waiting.pop_front() {
+                self.changed.insert(batch.origin.partition.name.clone(), position);
+                return Ok(Poll::Batch(batch));
             }
             let Some(path) = self.files.pop_front() else { return Ok(Poll::Finished) };
             self.read(&path)?;
         }
     }
 
-    /// A file is read whole or not at all between two barriers: it counts as done only once all
-    /// of its rows were given.
     fn barrier(&mut self) -> Vec<(String, Position)> {
-        if !self.waiting.is_empty() {
-            return Vec::new();
-        }
-        std::mem::take(&mut self.done).into_iter().collect()
+        std::mem::take(&mut self.changed).into_iter().collect()
     }
 }
 
@@ -92,7 +92,15 @@ impl ReplayReader {
         }
         let name = partition(path);
         let partition = Arc::new(Partition { source: self.source.clone(), name: name.clone() });
-        let mut first = 0;
+        let total = payloads.len();
+        let mut first = self.before.get(&name).map_or(0, |position| position.rows as usize);
+        if first >= total {
+            // Nothing of this step is left: the file is done without a row.
+            let position = Position { rows: total as u64, offset: 0, done: true };
+            self.changed.insert(name, position);
+            return Ok(());
+        }
+        let payloads = &payloads[first..];
         for part in payloads.chunks(self.batch_rows) {
             let records = BinaryArray::from_iter_values(part);
             let raw = matches!(self.schema.fields().as_ref(), [only]
@@ -103,12 +111,11 @@ impl ReplayReader {
                 let csv = CsvConfig::default();
                 decode_all(Format::Ndjson, &csv, &self.schema, &self.schema, &records)?
             };
-            let origin = Origin::consecutive(partition.clone(), first);
-            first += part.len() as u64;
-            self.waiting.push_back(Batch::new(rows, origin));
+            let origin = Origin::consecutive(partition.clone(), first as u64);
+            first += part.len();
+            let position = Position { rows: first as u64, offset: 0, done: first == total };
+            self.waiting.push_back((Batch::new(rows, origin), position));
         }
-        let position = Position { rows: first, offset: text.len() as u64, done: true };
-        self.done.insert(name, position);
         Ok(())
     }
 }

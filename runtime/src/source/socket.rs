@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 
+use super::lines::Framing;
 use super::stream::{Chunk, StreamReader, channel, pump};
-use super::{OpenContext, Poll, Position, Source};
+use super::{OpenContext, Poll, Position, Positions, Source};
 use crate::batch::Partition;
-use crate::config::SocketConfig;
+use crate::config::{Format, SocketConfig};
 use crate::error::{Error, Result};
 
 /// So many connections are served at a time; the next ones wait.
@@ -45,11 +46,13 @@ pub fn open(name: &str, config: &SocketConfig, context: &OpenContext) -> Result<
         source: name.to_owned(),
         config: config.clone(),
         batch_rows: context.batch_rows,
+        positions: context.positions.clone(),
         arriving,
         stop,
         ends,
         open: Vec::new(),
         next: 0,
+        changed: Vec::new(),
     })
 }
 
@@ -73,12 +76,13 @@ fn listen(
 ) {
     tracing::info!(address = %listener.local_addr().map_or(address.clone(), |a| a.to_string()), "listening");
     std::thread::spawn(move || {
-        for (number, stream) in listener.incoming().enumerate() {
+        for stream in listener.incoming() {
             if stop.load(Ordering::Acquire) {
                 return;
             }
             if let Ok(stream) = stream {
-                serve(&arriving, format!("{address}#{number}"), stream);
+                // All connections are one partition: a row's number counts over all of them.
+                serve(&arriving, address.clone(), stream);
             }
         }
     });
@@ -89,18 +93,24 @@ pub struct SocketReader {
     source: String,
     config: SocketConfig,
     batch_rows: usize,
+    positions: Positions,
     arriving: Receiver<Connection>,
     stop: Arc<AtomicBool>,
     /// Whether the source ends with its only connection.
     ends: bool,
     open: Vec<StreamReader>,
     next: usize,
+    changed: Vec<(String, Position)>,
 }
 
 impl Source for SocketReader {
     fn poll(&mut self, wait: Duration) -> Result<Poll> {
-        while let Ok(connection) = self.arriving.try_recv() {
-            self.begin(connection);
+        loop {
+            match self.arriving.try_recv() {
+                Ok(connection) => self.begin(connection),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => break,
+            }
         }
         for _ in 0..self.open.len() {
             self.next %= self.open.len();
@@ -109,7 +119,7 @@ impl Source for SocketReader {
                 Ok(Poll::Pending) => self.next += 1,
                 Ok(Poll::Finished) | Err(_) if !self.ends => {
                     // A broken connection is the end of that connection, not of the source.
-                    self.open.remove(at);
+                    self.finish(at);
                     if self.open.is_empty() {
                         break;
                     }
@@ -131,16 +141,33 @@ impl Source for SocketReader {
     }
 
     fn barrier(&mut self) -> Vec<(String, Position)> {
-        Vec::new()
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.extend(self.open.iter_mut().flat_map(StreamReader::barrier));
+        for (name, position) in &changed {
+            self.positions.insert(name.clone(), *position);
+        }
+        changed
     }
 }
 
 impl SocketReader {
     fn begin(&mut self, connection: Connection) {
         let partition = Partition { source: self.source.clone(), name: connection.address };
-        let (format, csv) = (self.config.format, &self.config.csv);
-        let reader = StreamReader::new(partition, format, csv, self.batch_rows, connection.chunks);
-        self.open.push(reader);
+        let start = Position { rows: 0, offset: 0, done: false };
+        let position = self.positions.get(&partition.name).copied().unwrap_or(start);
+        let framing = Framing::of(self.config.format, &self.config.csv);
+        let header = self.config.format == Format::Csv && self.config.csv.header;
+        let partition = Arc::new(partition);
+        let (rows, chunks) = (self.batch_rows, connection.chunks);
+        self.open.push(StreamReader::new(partition, framing, header, rows, position, chunks));
+    }
+
+    fn finish(&mut self, at: usize) {
+        let mut ended = self.open.remove(at);
+        for (name, position) in ended.barrier() {
+            self.positions.insert(name.clone(), position);
+            self.changed.push((name, position));
+        }
     }
 }
 

@@ -7,9 +7,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::lines::{Framer, Framing};
-use super::{Poll, Position, Rows, Source};
+use super::{Poll, Position, Source};
 use crate::batch::Partition;
-use crate::config::{CsvConfig, Format};
 use crate::error::{Error, Result};
 
 /// So many chunks wait at most; then the reading thread waits, and with it the other side.
@@ -49,34 +48,33 @@ pub fn pump(mut reader: impl Read, chunks: &Sender<Chunk>) {
     }
 }
 
-/// Records of one stream of bytes. Rows are given as soon as they are there. A stream can't be
-/// read again, so it has no position to keep.
+/// Records of one stream of bytes. Rows are given as soon as they are there.
 pub struct StreamReader {
     name: String,
     framer: Framer,
     chunks: Receiver<Chunk>,
     skip_header: bool,
     at_end: bool,
+    changed: bool,
 }
 
 impl StreamReader {
+    /// `rows` is how many rows of this stream's partition came before, in earlier runs.
     pub fn new(
-        partition: Partition,
-        format: Format,
-        csv: &CsvConfig,
+        partition: Arc<Partition>,
+        framing: Framing,
+        skip_header: bool,
         batch_rows: usize,
+        position: Position,
         chunks: Receiver<Chunk>,
     ) -> Self {
         let name = partition.name.clone();
-        let is_csv = format == Format::Csv;
-        let framing = if is_csv { Framing::Csv } else { Framing::Lines };
-        let start = Position { rows: 0, offset: 0, done: false };
-        let framer = Framer::new(framing, Arc::new(partition), batch_rows, start);
-        Self { name, framer, chunks, skip_header: is_csv && csv.header, at_end: false }
+        let framer = Framer::new(framing, partition, batch_rows, position);
+        Self { name, framer, chunks, skip_header, at_end: false, changed: false }
     }
 
-    fn cut(&mut self) -> Result<Option<Rows>> {
-        if self.skip_header && self.framer.take_record().is_some() {
+    fn cut(&mut self) -> Result<Option<Poll>> {
+        if self.skip_header && self.framer.take_record(self.at_end).is_some() {
             self.skip_header = false;
         }
         if !self.skip_header {
@@ -92,8 +90,9 @@ impl StreamReader {
 impl Source for StreamReader {
     fn poll(&mut self, wait: Duration) -> Result<Poll> {
         loop {
-            if let Some(rows) = self.cut()? {
-                return Ok(Poll::Rows(rows));
+            if let Some(polled) = self.cut()? {
+                self.changed = true;
+                return Ok(polled);
             }
             if self.at_end {
                 return Ok(Poll::Finished);
@@ -111,6 +110,9 @@ impl Source for StreamReader {
     }
 
     fn barrier(&mut self) -> Vec<(String, Position)> {
-        Vec::new()
+        match std::mem::take(&mut self.changed) {
+            true => vec![(self.name.clone(), self.framer.position())],
+            false => Vec::new(),
+        }
     }
 }

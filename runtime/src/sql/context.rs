@@ -9,7 +9,6 @@ use datafusion::config::ConfigOptions;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::logical_plan::builder::LogicalTableSource;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
 use datafusion::logical_expr::{
     AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
@@ -64,7 +63,7 @@ pub fn logical_plan(sql: &str, relations: &[(String, Relation)]) -> Result<Logic
             Relation::Stream(endpoint) => &endpoint.schema,
             Relation::Table(_, schema) => schema,
         };
-        Arc::new(LogicalTableSource::new(schema.clone()))
+        Arc::new(Columns(schema.clone()))
     };
     let tables = relations.iter().map(|(name, relation)| (name.clone(), source(relation)));
     let provider = Provider { state: &STATE, tables: tables.collect() };
@@ -90,6 +89,17 @@ fn parse(sql: &str) -> Result<Statement, SqlError> {
     match &statement {
         Statement::Statement(inner) if matches!(**inner, ast::Statement::Query(_)) => Ok(statement),
         _ => Err(SqlError::new("a step's SQL must be one query", "write SELECT ... FROM ...")),
+    }
+}
+
+/// A name in FROM. Filters stay above it, which is the default; DataFusion's own
+/// `LogicalTableSource` would take them all and apply none.
+#[derive(Debug)]
+struct Columns(SchemaRef);
+
+impl TableSource for Columns {
+    fn schema(&self) -> SchemaRef {
+        self.0.clone()
     }
 }
 

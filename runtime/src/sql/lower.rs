@@ -164,6 +164,10 @@ impl Lowering<'_> {
         if scan.fetch.is_some() {
             return Err(limit());
         }
+        if !scan.filters.is_empty() {
+            let message = "a condition was pushed into a scan, which applies none";
+            return Err(SqlError::new(message, "this is a bug in Millrace; please report it"));
+        }
         let schema = arrow_schema(&scan.projected_schema);
         let stage = |inputs, full: &SchemaRef| {
             let mut stage = Stage::of(inputs, schema.clone());
@@ -219,7 +223,10 @@ impl Lowering<'_> {
                 ));
             };
             // The branches agree in types; names and nullability are those of the first.
-            if stage.is_trivial() && stage.schema.fields() == schema.fields() {
+            // A node is read once, however often it is named: a branch that repeats another needs
+            // nodes of its own.
+            let repeats = stage.inputs.iter().any(|input| inputs.contains(input));
+            if stage.is_trivial() && stage.schema.fields() == schema.fields() && !repeats {
                 inputs.extend(stage.inputs);
                 continue;
             }

@@ -92,8 +92,8 @@ pub fn run(report: &mut Report) {
         }
     }
     for (at, (name, _, _, target)) in jobs.iter().enumerate() {
-        let detail = format!("3,000,000 rows; Spark 4.1 with a pandas UDF: 265,000");
-        report.add(name, median(rates[at].clone()), "rows/s", Target::AtLeast(*target), &detail);
+        let detail = "3,000,000 rows; Spark 4.1 with a pandas UDF: 265,000";
+        report.add(name, median(rates[at].clone()), "rows/s", Target::AtLeast(*target), detail);
     }
     let most = memory.iter().copied().fold(0.0, f64::max);
     let detail = "peak of all runs above";

@@ -23,7 +23,7 @@ pub fn run(report: &mut Report) {
         ]
     }"#;
     let columns = eight_columns(ROWS);
-    let ratio = ratio::<fraud_rules::FraudRules>("fraud_rules", rules, &columns, 200);
+    let ratio = ratio_of::<fraud_rules::FraudRules>("fraud_rules", rules, &columns, 200);
     let detail = "fraud_rules at 8,192 rows, crossing included";
     report.add("sandbox, column work", ratio, "of native", Target::AtLeast(0.8), detail);
 
@@ -35,10 +35,6 @@ pub fn run(report: &mut Report) {
     let ratio = ratio_of::<safe_parse::SafeParse>("safe_parse", schema, &raw, 40);
     let detail = "safe_parse at 8,192 rows of 100 bytes, crossing included";
     report.add("sandbox, JSON parsing", ratio, "of native", Target::AtLeast(0.6), detail);
-}
-
-fn ratio<T: Transform>(plugin: &str, config: &str, rows: &RecordBatch, times: u32) -> f64 {
-    ratio_of::<T>(plugin, config, rows, times)
 }
 
 /// The component's speed as a share of the native one's.
