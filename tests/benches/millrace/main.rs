@@ -15,11 +15,13 @@ mod start;
 
 use report::Report;
 
+type Bench = fn(&mut Report);
+
 fn main() {
     // Cargo adds `--bench`; the first other word is what the user asked for.
     let only = std::env::args().skip(1).find(|word| !word.starts_with("--")).unwrap_or_default();
     let mut report = Report::default();
-    let benches: [(&str, fn(&mut Report)); 4] = [
+    let benches: [(&str, Bench); 4] = [
         ("boundary", boundary::run),
         ("sandbox", sandbox::run),
         ("pipeline", pipeline::run),
