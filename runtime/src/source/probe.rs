@@ -171,8 +171,7 @@ fn infer(file: &Path, format: Format, csv: &CsvConfig, rows: usize) -> Result<Sc
         Format::Raw => return Ok(RAW_SCHEMA.clone()),
         Format::Ndjson => infer_json(&mut open, start, rows)?,
         Format::Csv => {
-            let (schema, _) =
-                crate::operators::csv_format(csv)?.infer_schema(open, Some(rows))?;
+            let (schema, _) = crate::operators::csv_format(csv)?.infer_schema(open, Some(rows))?;
             schema
         }
         #[cfg(feature = "parquet")]
@@ -217,8 +216,7 @@ fn infer_json(open: &mut File, start: u64, most: usize) -> Result<Schema> {
         }
     }
     open.seek(SeekFrom::Start(start)).map_err(Error::from_io)?;
-    let (schema, _) =
-        arrow::json::reader::infer_json_schema(BufReader::new(open), Some(most))?;
+    let (schema, _) = arrow::json::reader::infer_json_schema(BufReader::new(open), Some(most))?;
     let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
     // Arrow gives the columns in no order; the order of the first rows is what a reader expects.
     fields.sort_by_key(|field| order.iter().position(|name| name == field.name()));
