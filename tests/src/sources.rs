@@ -168,8 +168,7 @@ fn every_type_of_a_schema_is_read() {
          ms = \"timestamp[ms]\"\nl = \"list<int32>\"\no = \"struct<p: int64, q: list<string>>\"\n\
          m = \"map<string, int64>\"\nbin = \"binary\"",
     ));
-    let expected =
-        row.replace("1704103200000", "\"2024-01-01T10:00:00Z\"").replace("[1,null]", "[1,null]");
+    let expected = row.replace("1704103200000", "\"2024-01-01T10:00:00Z\"");
     assert_eq!(sandbox.rows("out"), canonical_rows([expected]), "{:?}", sandbox.letters());
 }
 
