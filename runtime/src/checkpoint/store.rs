@@ -272,9 +272,11 @@ fn lock(directory: &Path) -> Result<std::fs::File> {
 fn broken(path: &Path, error: redb::Error) -> Error {
     let message = format!("the checkpoint {} failed", path.display());
     match error {
-        // What was read is no database; no other try will find one.
-        redb::Error::Io(e) if e.kind() == io::ErrorKind::InvalidData => {
-            Error::corrupt(message).with(e)
+        // What redb finds damaged comes as these kinds, and waiting would not mend it.
+        redb::Error::Io(ref e)
+            if [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof].contains(&e.kind()) =>
+        {
+            Error::corrupt(message).with(error)
         }
         redb::Error::Io(_) | redb::Error::PreviousIo => Error::unavailable(message).with(error),
         _ => Error::corrupt(message).with(error),

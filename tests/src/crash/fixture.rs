@@ -109,7 +109,7 @@ impl Fixture {
             letters.push(Letter {
                 step: step.to_owned(),
                 code: code.to_owned(),
-                partition: self.data(id / self.input.rows_per_file).display().to_string(),
+                partition: format!("data/{:02}.ndjson", id / self.input.rows_per_file),
                 row: (id % self.input.rows_per_file) as u64,
                 payload: line(id),
             });
