@@ -1,5 +1,6 @@
 //! Records to columns with Arrow's own readers, and bad records apart from the others.
 
+mod exact;
 mod isolate;
 mod reader;
 

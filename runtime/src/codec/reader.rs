@@ -11,6 +11,7 @@ use arrow::error::ArrowError;
 use arrow::json;
 use arrow::json::reader::Decoder as JsonDecoder;
 
+use super::exact::ExactIntegers;
 use super::isolate::isolate;
 use crate::config::{CsvConfig, Format};
 use crate::dead_letter::Refusal;
@@ -73,6 +74,7 @@ pub enum RecordReader {
         schema: SchemaRef,
         decoder: Box<JsonDecoder>,
         capacity: usize,
+        exact: ExactIntegers,
     },
     Csv {
         schema: SchemaRef,
@@ -92,7 +94,8 @@ impl RecordReader {
             }
             _ => {
                 let capacity = INITIAL_CAPACITY;
-                Self::Json { decoder: json_decoder(&schema, capacity)?, schema, capacity }
+                let exact = ExactIntegers::new(schema.fields());
+                Self::Json { decoder: json_decoder(&schema, capacity)?, schema, capacity, exact }
             }
         })
     }
@@ -114,9 +117,8 @@ impl RecordReader {
             if end > start {
                 self.typed(records, start..end, broken.is_some(), out)?;
             }
-            if let Some(error) = broken {
-                let message = reason(&error);
-                out.refusals.push(Refusal::new(end, "malformed", message));
+            if let Some(refusal) = broken {
+                out.refusals.push(refusal);
                 self.reset()?;
             }
             start = end + 1;
@@ -124,22 +126,30 @@ impl RecordReader {
         Ok(())
     }
 
-    /// Reads records that are well formed, up to the first that is not.
+    /// Reads records that are well formed, up to the first that is not, and why.
     fn feed(
         &mut self,
         records: &BinaryArray,
         range: Range<usize>,
-    ) -> Result<(usize, Option<ArrowError>)> {
+    ) -> Result<(usize, Option<Refusal>)> {
         let end = range.end;
         match self {
-            Self::Json { decoder, .. } => {
+            Self::Json { decoder, exact, .. } => {
+                let malformed =
+                    |row, error| Ok((row, Some(Refusal::new(row, "malformed", reason(&error)))));
                 for (count, row) in range.enumerate() {
                     let read = decoder.decode(records.value(row));
                     let whole = !decoder.has_partial_record() && decoder.len() == count + 1;
                     match read {
                         Ok(_) if whole => {}
-                        Ok(_) => return Ok((row, Some(not_one_object()))),
-                        Err(error) => return Ok((row, Some(error))),
+                        Ok(_) => return malformed(row, not_one_object()),
+                        Err(error) => return malformed(row, error),
+                    }
+                    if let Some(column) = exact.fraction(records.value(row)) {
+                        let message = "is a number with a fraction or an exponent, not an integer";
+                        let mut refusal = Refusal::new(row, "wrong_type", message);
+                        refusal.column = Some(column);
+                        return Ok((row, Some(refusal)));
                     }
                 }
                 Ok((end, None))
@@ -186,7 +196,7 @@ impl RecordReader {
     ) -> Result<RecordBatch, ArrowError> {
         let rows = range.len();
         let batch = match self {
-            Self::Json { decoder, schema, capacity } => {
+            Self::Json { decoder, schema, capacity, .. } => {
                 if !fed {
                     *decoder = json_decoder(schema, *capacity)?;
                     for row in range {
@@ -214,7 +224,7 @@ impl RecordReader {
     }
 
     fn reset(&mut self) -> Result<()> {
-        if let Self::Json { decoder, schema, capacity } = self {
+        if let Self::Json { decoder, schema, capacity, .. } = self {
             *decoder = json_decoder(schema, *capacity)?;
         }
         Ok(())

@@ -102,6 +102,7 @@ pub struct FileQueue {
     config: FileSourceConfig,
     positions: Positions,
     files_max: Option<u64>,
+    lanes: usize,
     state: Mutex<QueueState>,
 }
 
@@ -110,8 +111,9 @@ struct QueueState {
     waiting: VecDeque<PathBuf>,
     seen: BTreeSet<PathBuf>,
     listed_at: Option<Instant>,
-    /// Files handed out, and barriers met by all lanes together, since limits began anew.
+    /// Files handed out since all lanes met a barrier, and lanes that have met the next.
     handed_out: u64,
+    barriers: usize,
 }
 
 impl FileQueue {
@@ -121,6 +123,7 @@ impl FileQueue {
             config: config.clone(),
             positions: context.positions.clone(),
             files_max: config.limit_per_epoch.files,
+            lanes: context.lanes,
             state: Mutex::default(),
         };
         queue.list(&mut queue.lock())?;
@@ -154,8 +157,14 @@ impl FileQueue {
         self.config.follow.is_none() && self.lock().waiting.is_empty()
     }
 
+    /// One lane has met a barrier. The limit begins anew once all have.
     fn barrier(&self) {
-        self.lock().handed_out = 0;
+        let mut state = self.lock();
+        state.barriers += 1;
+        if state.barriers == self.lanes {
+            state.barriers = 0;
+            state.handed_out = 0;
+        }
     }
 
     fn is_due(&self, state: &QueueState) -> bool {
