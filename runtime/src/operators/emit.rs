@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::operator::Outputs;
 
 /// Does `work` on a batch and sends the result to `main`. Where it fails, the rows that it fails on
-/// go to `errors` instead: a cast, a division by zero, an overflow.
+/// go to `errors` instead: a cast, a division by zero, an overflow. A join may make more rows than a
+/// batch can have; they go on in several.
 ///
 /// # Errors
 /// If the refused rows can't be written down.
@@ -21,12 +22,12 @@ pub fn emit_isolated(
     mut work: impl FnMut(&Batch) -> Result<Batch>,
 ) -> Result<()> {
     if let Ok(done) = work(batch) {
-        out.emit(main, done);
+        done.chunks().for_each(|chunk| out.emit(main, chunk));
         return Ok(());
     }
     let part = |range: Range<usize>| work(&batch.slice(range.start, range.len()));
     let (done, refused) = isolate(batch.len(), part);
-    done.into_iter().for_each(|(_, rows)| out.emit(main, rows));
+    done.iter().flat_map(|(_, rows)| rows.chunks()).for_each(|chunk| out.emit(main, chunk));
     if !refused.is_empty() {
         let refusal =
             |(row, error): (usize, Error)| Refusal::new(row, "sql_error", error.to_string());

@@ -1,7 +1,6 @@
 //! A stream enriched from a table: the table's rows in a hash index, shared by all lanes.
 
 use std::hash::BuildHasher;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
@@ -11,10 +10,10 @@ use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::physical_expr::PhysicalExpr;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::emit::emit_isolated;
 use super::project::project;
 use crate::batch::{Batch, Origin, Partition, record_batch};
-use crate::codec::isolate;
-use crate::dead_letter::{Refusal, Refuser, letters};
+use crate::dead_letter::Refuser;
 use crate::error::{Error, Result};
 use crate::operator::{Operator, Outputs};
 use crate::plan::{LookupKind, LookupPlan};
@@ -153,66 +152,59 @@ impl Lookup {
         let refuser = Refuser { step: node.to_owned(), plugin: None };
         Self { view, refuser, converter: None }
     }
-
-    /// The rows of a batch with what `index` has for them.
-    ///
-    /// # Errors
-    /// If a key or the condition fails on any row.
-    fn join(&mut self, batch: &Batch, index: &Index) -> Result<Batch> {
-        let view = self.view.clone();
-        let plan = &view.plan;
-        let columns = evaluate(&plan.stream_keys, &batch.rows)?;
-        let converter = match &mut self.converter {
-            Some(converter) => converter,
-            none => none.insert(converter(&columns)?),
-        };
-        let keys = converter.convert_columns(&columns)?;
-        let (mut left, mut right) = index.pairs(&columns, &keys);
-        if let Some(filter) = &plan.filter {
-            let both = both_sides(plan, batch, index, &left, &right)?;
-            let keep = filter.evaluate(&both)?.into_array(both.num_rows())?;
-            let keep = keep.as_boolean();
-            let kept = |i: &usize| keep.is_valid(*i) && keep.value(*i);
-            let kept: Vec<usize> = (0..left.len()).filter(kept).collect();
-            (left, right) = kept.into_iter().map(|i| (left[i], right[i])).unzip();
-        }
-        match plan.kind {
-            LookupKind::Inner => pairs_batch(plan, batch, index, &left, &right),
-            LookupKind::Left => {
-                let (left, right) = with_unmatched(batch.len(), &left, &right);
-                pairs_batch(plan, batch, index, &left, &right)
-            }
-            LookupKind::Semi => {
-                left.dedup();
-                batch.take(&UInt32Array::from(left))
-            }
-            LookupKind::Anti => {
-                let mut matched = vec![false; batch.len()];
-                left.iter().for_each(|row| matched[*row as usize] = true);
-                let rows = (0..batch.len() as u32).filter(|row| !matched[*row as usize]);
-                batch.take(&UInt32Array::from_iter_values(rows))
-            }
-        }
-    }
 }
 
 impl Operator for Lookup {
     fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
+        // One version of the table for the whole batch.
         let index = self.view.current();
-        if let Ok(joined) = self.join(&batch, &index) {
-            joined.chunks().for_each(|chunk| out.emit(MAIN, chunk));
-            return Ok(());
+        let (plan, converter) = (&self.view.plan, &mut self.converter);
+        let work = |part: &Batch| join(plan, &index, converter, part);
+        emit_isolated(&batch, &self.refuser, (MAIN, ERRORS), out, work)
+    }
+}
+
+/// The rows of a batch with what `index` has for them.
+///
+/// # Errors
+/// If a key or the condition fails on any row.
+fn join(
+    plan: &LookupPlan,
+    index: &Index,
+    converter: &mut Option<RowConverter>,
+    batch: &Batch,
+) -> Result<Batch> {
+    let columns = evaluate(&plan.stream_keys, &batch.rows)?;
+    let converter = match converter {
+        Some(converter) => converter,
+        none => none.insert(self::converter(&columns)?),
+    };
+    let keys = converter.convert_columns(&columns)?;
+    let (mut left, mut right) = index.pairs(&columns, &keys);
+    if let Some(filter) = &plan.filter {
+        let both = both_sides(plan, batch, index, &left, &right)?;
+        let keep = filter.evaluate(&both)?.into_array(both.num_rows())?;
+        let keep = keep.as_boolean();
+        let kept = |i: &usize| keep.is_valid(*i) && keep.value(*i);
+        let kept: Vec<usize> = (0..left.len()).filter(kept).collect();
+        (left, right) = kept.into_iter().map(|i| (left[i], right[i])).unzip();
+    }
+    match plan.kind {
+        LookupKind::Inner => pairs_batch(plan, batch, index, &left, &right),
+        LookupKind::Left => {
+            let (left, right) = with_unmatched(batch.len(), &left, &right);
+            pairs_batch(plan, batch, index, &left, &right)
         }
-        let part = |range: Range<usize>| batch.slice(range.start, range.len());
-        let (done, refused) = isolate(batch.len(), |range| self.join(&part(range), &index));
-        done.iter().flat_map(|(_, rows)| rows.chunks()).for_each(|chunk| out.emit(MAIN, chunk));
-        let refusal =
-            |(row, error): (usize, Error)| Refusal::new(row, "sql_error", error.to_string());
-        let refusals: Vec<Refusal> = refused.into_iter().map(refusal).collect();
-        if !refusals.is_empty() {
-            out.emit(ERRORS, letters(&self.refuser, &batch, &refusals)?);
+        LookupKind::Semi => {
+            left.dedup();
+            batch.take(&UInt32Array::from(left))
         }
-        Ok(())
+        LookupKind::Anti => {
+            let mut matched = vec![false; batch.len()];
+            left.iter().for_each(|row| matched[*row as usize] = true);
+            let rows = (0..batch.len() as u32).filter(|row| !matched[*row as usize]);
+            batch.take(&UInt32Array::from_iter_values(rows))
+        }
     }
 }
 
