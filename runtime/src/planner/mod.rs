@@ -5,11 +5,15 @@
 
 mod build;
 mod names;
+mod outputs;
 mod plugin;
 mod replay;
 mod sinks;
+mod sources;
+mod steps;
 
-pub use build::{checkpoint_directory, plan, table_format};
+pub use build::{checkpoint_directory, plan};
 pub(crate) use names::{ERRORS, is_name};
 pub use plugin::plan_plugin;
 pub use replay::plan_replay;
+pub use sources::table_format;

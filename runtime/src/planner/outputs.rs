@@ -1,0 +1,69 @@
+//! Sinks, and what becomes of rows that nobody reads.
+
+use super::build::{Builder, DEAD_LETTERS, checkpoint_directory};
+use super::names::{ERRORS, MAIN};
+use super::sinks;
+use crate::config::Format;
+use crate::plan::{CheckpointPlan, Endpoint, FileSinkPlan, Node, NodeKind, ROLL_SIZE, SinkPlan};
+
+impl Builder<'_> {
+    pub(super) fn sinks(&mut self) {
+        for entry in &self.config.sinks {
+            let Some((inputs, schema)) = self.read_all(&entry.name, entry.config.from()) else {
+                continue;
+            };
+            match sinks::sink(entry, &schema, &self.config.directory) {
+                Ok(plan) => {
+                    let kind = NodeKind::Sink(plan);
+                    // A sink may share a step's name; the node's name must be its own.
+                    let name = format!("sink.{}", entry.name);
+                    self.node(Node { name, kind, inputs, ports: Vec::new() });
+                }
+                Err(wrong) => self.found.found.extend(wrong),
+            }
+        }
+    }
+
+    /// Errors that nobody reads become dead letters; any other port must be read.
+    pub(super) fn leftovers(&mut self) {
+        let unread: Vec<(String, String, Endpoint)> = self
+            .names
+            .unread()
+            .map(|(step, port, endpoint)| (step.to_owned(), port.to_owned(), endpoint.clone()))
+            .collect();
+        let mut letters = Vec::new();
+        let has_sinks = !self.config.sinks.is_empty();
+        for (step, port, endpoint) in unread {
+            if port == ERRORS {
+                letters.extend(endpoint.inputs);
+            } else if has_sinks && self.broken.is_empty() {
+                let place = self.place_of(&step);
+                let reference = if port == MAIN { step.clone() } else { format!("{step}.{port}") };
+                let message = format!("nobody reads `{reference}`: its rows would vanish");
+                let help = format!(
+                    "read it in a step or a sink; to drop its rows on purpose, add [sink.NAME] with \
+                     type = \"null\" and from = \"{reference}\""
+                );
+                self.error(place, message, help);
+            }
+        }
+        if letters.is_empty() {
+            return;
+        }
+        let directory = CheckpointPlan {
+            directory: checkpoint_directory(self.config),
+            interval: std::time::Duration::ZERO,
+        };
+        let plan = FileSinkPlan {
+            directory: directory.dead_letters(),
+            format: Format::Ndjson,
+            size_max: ROLL_SIZE,
+            every: None,
+            partition_by: Vec::new(),
+            dead_letters: true,
+        };
+        let kind = NodeKind::Sink(SinkPlan::File(plan));
+        let name = format!("sink.{DEAD_LETTERS}");
+        self.node(Node { name, kind, inputs: letters, ports: Vec::new() });
+    }
+}
