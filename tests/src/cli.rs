@@ -340,3 +340,14 @@ fn a_plugin_is_inspected() {
     assert!(out.contains("refused") && out.contains("wasi:random"), "{out}");
     expect(&sandbox.millrace(&["plugin", "inspect", "none"]), 2);
 }
+
+/// `millrace dlq list | head` is how people look: enough is enough, and no bug.
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_command_in_peace() {
+    let sandbox = Sandbox::new();
+    let mut child =
+        sandbox.command(&["schema"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}

@@ -12,7 +12,7 @@ use crate::plan::{NodeKind, Plan};
 pub fn check(file: &Path) -> Result<ExitCode> {
     match load(file)? {
         Ok(pipeline) => {
-            print!("{}", describe(&pipeline.plan));
+            out!("{}", describe(&pipeline.plan).trim_end());
             Ok(ExitCode::SUCCESS)
         }
         Err(code) => Ok(code),

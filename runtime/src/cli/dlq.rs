@@ -93,7 +93,7 @@ fn list(
             }
             if shown < limit {
                 shown += 1;
-                if json { println!("{line}") } else { print_letter(&letter) }
+                if json { out!("{line}") } else { print_letter(&letter) }
             }
             *counts.entry((letter.step, letter.code)).or_default() += 1;
         }
@@ -108,9 +108,14 @@ fn list(
 
 fn print_letter(letter: &Letter) {
     let column = letter.column.as_ref().map(|c| format!(" in `{c}`")).unwrap_or_default();
-    println!(
+    out!(
         "{}: {}{column}: {}\n    row {} of {}\n    {}",
-        letter.step, letter.code, letter.message, letter.row, letter.partition, letter.payload
+        letter.step,
+        letter.code,
+        letter.message,
+        letter.row,
+        letter.partition,
+        letter.payload
     );
 }
 

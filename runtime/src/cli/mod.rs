@@ -1,12 +1,17 @@
 //! The command line.
 
+/// As `println!`, but whoever has read enough, such as `head`, ends the command in peace.
+macro_rules! out {
+    ($($text:tt)*) => { $crate::cli::line(format_args!($($text)*)) };
+}
+
 mod check;
 mod dlq;
 mod plugin;
 mod progress;
 mod run;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -81,8 +86,17 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Writes a line to standard output; ends the process if nobody reads it any more.
+fn line(text: std::fmt::Arguments) {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_fmt(text).and_then(|()| out.write_all(b"\n"));
+    if written.is_err() {
+        std::process::exit(0);
+    }
+}
+
 fn schema() -> Result<ExitCode, Error> {
     let schema = serde_json::to_string_pretty(&crate::config::json_schema());
-    println!("{}", schema.map_err(|e| Error::internal("cannot print the schema").with(e))?);
+    out!("{}", schema.map_err(|e| Error::internal("cannot print the schema").with(e))?);
     Ok(ExitCode::SUCCESS)
 }

@@ -52,7 +52,7 @@ fn check_and_copy(name: &str, built: PathBuf, output: &Path) -> Result<ExitCode>
     let inspection = host.inspect_file(built)?;
     if let Some((message, help)) = inspection.wanted.refusal(name, true) {
         print(&inspection, &inspection.path);
-        println!("refused  {message}\n         {help}");
+        out!("refused  {message}\n         {help}");
         return Ok(ExitCode::from(ErrorKind::Plugin.exit_code()));
     }
     fs::copy(&inspection.path, output).map_err(|e| Error::io("write", output, e))?;

@@ -11,7 +11,7 @@ pub fn inspect(plugin: &str) -> Result<ExitCode> {
     let inspection = host.inspect(plugin)?;
     print(&inspection, &inspection.path);
     if let Some((message, help)) = inspection.wanted.refusal(plugin, true) {
-        println!("refused  {message}\n         {help}");
+        out!("refused  {message}\n         {help}");
         return Ok(ExitCode::from(ErrorKind::Plugin.exit_code()));
     }
     Ok(ExitCode::SUCCESS)
@@ -20,18 +20,18 @@ pub fn inspect(plugin: &str) -> Result<ExitCode> {
 /// Says what a component is that lies at `path`.
 pub fn print(inspection: &Inspection, path: &Path) {
     let wanted = &inspection.wanted;
-    println!("path     {}", path.display());
-    println!("digest   {}", inspection.digest);
-    println!("size     {} bytes", inspection.bytes);
+    out!("path     {}", path.display());
+    out!("digest   {}", inspection.digest);
+    out!("size     {} bytes", inspection.bytes);
     match &inspection.about {
         Ok((name, version, summary)) => {
-            println!("name     {name}\nversion  {version}\nsummary  {summary}");
+            out!("name     {name}\nversion  {version}\nsummary  {summary}");
         }
-        Err(problem) => println!("about    {problem}"),
+        Err(problem) => out!("about    {problem}"),
     }
-    println!("imports  {}", list(&wanted.imports));
-    println!("exports  {}", list(&wanted.exports));
-    println!("grants   {}", if wanted.log { "log" } else { "none needed" });
+    out!("imports  {}", list(&wanted.imports));
+    out!("exports  {}", list(&wanted.exports));
+    out!("grants   {}", if wanted.log { "log" } else { "none needed" });
 }
 
 fn list(names: &[String]) -> String {

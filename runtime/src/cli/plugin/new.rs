@@ -57,8 +57,8 @@ pub fn new(name: &str, dir: Option<&Path>) -> Result<ExitCode> {
     }
     vendor::unpack(|path, bytes| write(&project.join(VENDOR).join(path), bytes))?;
     let dir = project.display();
-    println!("made the plugin `{name}` in {dir}; next:");
-    println!("    millrace plugin build {dir}\n    millrace plugin test {dir}");
+    out!("made the plugin `{name}` in {dir}; next:");
+    out!("    millrace plugin build {dir}\n    millrace plugin test {dir}");
     Ok(ExitCode::SUCCESS)
 }
 

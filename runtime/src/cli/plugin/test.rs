@@ -18,27 +18,27 @@ pub fn test(dir: &Path, component: Option<&Path>, bless: bool) -> Result<ExitCod
         None => built(dir)?,
     };
     let bench = Bench::new(&component)?;
-    println!("testing {}", component.display());
+    out!("testing {}", component.display());
     let (mut passed, mut failed, mut blessed) = (0, 0, 0);
     for case in &cases {
         match bench.run(case)? {
             Verdict::Pass => {
                 passed += 1;
-                println!("ok   {}", case.name);
+                out!("ok   {}", case.name);
             }
             Verdict::Differs { got: Some(got), .. } if bless => {
                 blessed += 1;
                 case.write(&got)?;
-                println!("new  {}", case.name);
+                out!("new  {}", case.name);
             }
             Verdict::Differs { text, .. } => {
                 failed += 1;
-                println!("FAIL {}\n{text}", case.name);
+                out!("FAIL {}\n{text}", case.name);
             }
         }
     }
     let blessed = if blessed == 0 { String::new() } else { format!(", {blessed} blessed") };
-    println!("{passed} passed, {failed} failed{blessed}");
+    out!("{passed} passed, {failed} failed{blessed}");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(DIFFERENT) })
 }
 
