@@ -1,4 +1,4 @@
-//! Write a [Millrace](https://github.com/millrace/millrace) plugin in Rust.
+//! Write a Millrace plugin in Rust.
 //!
 //! A plugin implements [`Transform`] and names itself in [`export_transform!`]:
 //!
