@@ -7,11 +7,10 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, Rows, SortField};
-use datafusion::physical_expr::PhysicalExpr;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::emit::emit_isolated;
-use super::project::project;
+use super::project::{evaluate, project};
 use crate::batch::{Batch, Origin, Partition, record_batch};
 use crate::dead_letter::Refuser;
 use crate::error::{Error, Result};
@@ -206,12 +205,6 @@ fn join(
             batch.take(&UInt32Array::from_iter_values(rows))
         }
     }
-}
-
-fn evaluate(exprs: &[Arc<dyn PhysicalExpr>], rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
-    let evaluate =
-        |expr: &Arc<dyn PhysicalExpr>| Ok(expr.evaluate(rows)?.into_array(rows.num_rows())?);
-    exprs.iter().map(evaluate).collect()
 }
 
 fn converter(columns: &[ArrayRef]) -> Result<RowConverter> {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
+use datafusion::physical_expr::PhysicalExpr;
 
 use super::emit::emit_isolated;
 use crate::batch::{Batch, record_batch};
@@ -47,12 +48,22 @@ pub fn project(plan: &ProjectPlan, batch: &Batch) -> Result<Batch> {
     }
     let rows: &RecordBatch = &batch.rows;
     let columns = match &plan.exprs {
-        Some(exprs) => exprs
-            .iter()
-            .map(|expr| Ok(expr.evaluate(rows)?.into_array(rows.num_rows())?))
-            .collect::<Result<Vec<_>>>()?,
+        Some(exprs) => evaluate(exprs, rows)?,
         None => rows.columns().to_vec(),
     };
     let projected = record_batch(Arc::clone(&plan.schema), columns, rows.num_rows())?;
     Ok(Batch::new(projected, batch.origin))
+}
+
+/// A column for each expression.
+///
+/// # Errors
+/// If an expression fails on any row.
+pub(super) fn evaluate(
+    exprs: &[Arc<dyn PhysicalExpr>],
+    rows: &RecordBatch,
+) -> Result<Vec<ArrayRef>> {
+    let evaluate =
+        |expr: &Arc<dyn PhysicalExpr>| Ok(expr.evaluate(rows)?.into_array(rows.num_rows())?);
+    exprs.iter().map(evaluate).collect()
 }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::lines::Framing;
 use super::stream::{Chunk, StreamReader, channel, pump};
 use super::{OpenContext, Poll, Position, Positions, Source};
 use crate::batch::Partition;
-use crate::config::{Format, SocketConfig};
+use crate::config::SocketConfig;
 use crate::error::{Error, Result};
 
 /// So many connections are served at a time; the next ones wait.
@@ -105,12 +104,8 @@ pub struct SocketReader {
 
 impl Source for SocketReader {
     fn poll(&mut self, wait: Duration) -> Result<Poll> {
-        loop {
-            match self.arriving.try_recv() {
-                Ok(connection) => self.begin(connection),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => break,
-            }
+        while let Ok(connection) = self.arriving.try_recv() {
+            self.begin(connection);
         }
         for _ in 0..self.open.len() {
             self.next %= self.open.len();
@@ -153,13 +148,9 @@ impl Source for SocketReader {
 impl SocketReader {
     fn begin(&mut self, connection: Connection) {
         let partition = Partition { source: self.source.clone(), name: connection.address };
-        let start = Position { rows: 0, offset: 0, done: false };
-        let position = self.positions.get(&partition.name).copied().unwrap_or(start);
-        let framing = Framing::of(self.config.format, &self.config.csv);
-        let header = self.config.format == Format::Csv && self.config.csv.header;
-        let partition = Arc::new(partition);
-        let (rows, chunks) = (self.batch_rows, connection.chunks);
-        self.open.push(StreamReader::new(partition, framing, header, rows, position, chunks));
+        let (format, csv) = (self.config.format, &self.config.csv);
+        let (rows, positions, chunks) = (self.batch_rows, &self.positions, connection.chunks);
+        self.open.push(StreamReader::new(partition, format, csv, rows, positions, chunks));
     }
 
     fn finish(&mut self, at: usize) {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::lines::{Framer, Framing};
-use super::{Poll, Position, Source};
+use super::{Poll, Position, Positions, Source};
 use crate::batch::Partition;
+use crate::config::{CsvConfig, Format};
 use crate::error::{Error, Result};
 
 /// So many chunks wait at most; then the reading thread waits, and with it the other side.
@@ -59,17 +60,21 @@ pub struct StreamReader {
 }
 
 impl StreamReader {
-    /// `rows` is how many rows of this stream's partition came before, in earlier runs.
+    /// Row numbers go on from `positions`, where earlier runs left off.
     pub fn new(
-        partition: Arc<Partition>,
-        framing: Framing,
-        skip_header: bool,
+        partition: Partition,
+        format: Format,
+        csv: &CsvConfig,
         batch_rows: usize,
-        position: Position,
+        positions: &Positions,
         chunks: Receiver<Chunk>,
     ) -> Self {
         let name = partition.name.clone();
-        let framer = Framer::new(framing, partition, batch_rows, position);
+        let start = Position { rows: 0, offset: 0, done: false };
+        let position = positions.get(&name).copied().unwrap_or(start);
+        let framing = Framing::of(format, csv);
+        let skip_header = format == Format::Csv && csv.header;
+        let framer = Framer::new(framing, Arc::new(partition), batch_rows, position);
         Self { name, framer, chunks, skip_header, at_end: false, changed: false }
     }
 
