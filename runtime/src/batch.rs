@@ -27,6 +27,12 @@ pub struct Partition {
 pub struct Origin {
     pub partition: Arc<Partition>,
     rows: RowNumbers,
+    /// The watermark that the partition had just before each row, in microseconds. `None` if no
+    /// row of the batch is behind it, which is the rule: such rows are late for nothing.
+    ///
+    /// Rows are late by their own partition's watermark and not by what has been seen elsewhere,
+    /// so that it depends on the input alone which rows are.
+    watermarks: Option<ScalarBuffer<i64>>,
 }
 
 /// The numbers that the rows had in their partition, from 0.
@@ -36,12 +42,30 @@ enum RowNumbers {
     From(u64),
     /// One for each row.
     Each(ScalarBuffer<u64>),
+    /// Rows that a step has made of many: they have no number.
+    Derived,
 }
 
 impl Origin {
     /// Consecutive rows of `partition`.
     pub fn consecutive(partition: Arc<Partition>, first: u64) -> Self {
-        Self { partition, rows: RowNumbers::From(first) }
+        Self { partition, rows: RowNumbers::From(first), watermarks: None }
+    }
+
+    /// Rows that a step made of others, such as a window's sums; `partition` names the step.
+    pub fn derived(partition: Arc<Partition>) -> Self {
+        Self { partition, rows: RowNumbers::Derived, watermarks: None }
+    }
+
+    /// Notes that some rows may be late: see [`watermarks`](Self::watermarks).
+    #[must_use]
+    pub fn with_watermarks(self, watermarks: Option<ScalarBuffer<i64>>) -> Self {
+        Self { watermarks, ..self }
+    }
+
+    /// The watermark of the partition just before each row; `None` if no row is behind it.
+    pub fn watermarks(&self) -> Option<&[i64]> {
+        self.watermarks.as_deref()
     }
 
     /// The number that row `row` of the batch had in its partition.
@@ -49,20 +73,28 @@ impl Origin {
         match &self.rows {
             RowNumbers::From(first) => first + row as u64,
             RowNumbers::Each(numbers) => numbers[row],
+            RowNumbers::Derived => 0,
         }
     }
 
-    fn pick(&self, rows: impl Iterator<Item = usize>) -> Self {
-        let numbers: Vec<u64> = rows.map(|row| self.row(row)).collect();
-        Self { partition: self.partition.clone(), rows: RowNumbers::Each(numbers.into()) }
+    fn pick<I: Iterator<Item = usize>>(&self, rows: impl Fn() -> I) -> Self {
+        let numbers = match &self.rows {
+            RowNumbers::Derived => RowNumbers::Derived,
+            _ => RowNumbers::Each(rows().map(|row| self.row(row)).collect()),
+        };
+        let watermarks = self.watermarks.as_ref();
+        let watermarks = watermarks.map(|all| rows().map(|row| all[row]).collect());
+        Self { partition: self.partition.clone(), rows: numbers, watermarks }
     }
 
     fn slice(&self, offset: usize, length: usize) -> Self {
         let rows = match &self.rows {
             RowNumbers::From(first) => RowNumbers::From(first + offset as u64),
             RowNumbers::Each(numbers) => RowNumbers::Each(numbers.slice(offset, length)),
+            RowNumbers::Derived => RowNumbers::Derived,
         };
-        Self { partition: self.partition.clone(), rows }
+        let watermarks = self.watermarks.as_ref().map(|all| all.slice(offset, length));
+        Self { partition: self.partition.clone(), rows, watermarks }
     }
 }
 
@@ -117,7 +149,7 @@ impl Batch {
 
     /// The origin of the rows whose numbers are in `rows`.
     pub fn take_origin(&self, rows: &UInt32Array) -> Origin {
-        self.origin.pick(rows.values().iter().map(|row| *row as usize))
+        self.origin.pick(|| rows.values().iter().map(|row| *row as usize))
     }
 
     /// The rows for which `keep` is true; null is not true.
@@ -133,7 +165,7 @@ impl Batch {
             Some(nulls) => keep.values() & nulls.inner(),
             None => keep.values().clone(),
         };
-        Ok(Self { rows: kept, origin: self.origin.pick(keep.set_indices()) })
+        Ok(Self { rows: kept, origin: self.origin.pick(|| keep.set_indices()) })
     }
 }
 

@@ -17,6 +17,7 @@ pub mod operators;
 pub mod plugin;
 pub mod sink;
 pub mod source;
+pub mod state;
 mod table;
 
 mod graph;
@@ -34,3 +35,4 @@ pub mod diagnostic;
 pub mod epoch;
 pub mod error;
 pub mod metrics;
+pub mod time;

@@ -2,17 +2,37 @@
 
 use crate::batch::Batch;
 use crate::error::Result;
+use crate::state::Changes;
+use crate::time::Watermark;
 
-/// One transformation, in one lane.
+/// One transformation, in one task.
 ///
-/// The task calls `process` for each batch of its input, one call at a time, and sends on what is
-/// in `out` before the next call. An operator never sees a barrier, a channel or a clock.
+/// The task calls one method at a time and sends on what is in `out` before the next call. An
+/// operator never sees a barrier, a channel or a clock.
 pub trait Operator: Send {
     /// Transforms a batch that has at least one row.
     ///
     /// # Errors
     /// Ends the job. What is wrong with single rows leaves on a port instead.
     fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()>;
+
+    /// Event time has moved on, over all inputs: called with growing values, after all rows that
+    /// came before. What it emits goes on before the watermark does.
+    ///
+    /// # Errors
+    /// Ends the job.
+    fn watermark(&mut self, _: Watermark, _: &mut Outputs) -> Result<()> {
+        Ok(())
+    }
+
+    /// An epoch ends: called once per epoch, after its last row. An operator with state writes
+    /// what has changed since the last call; the modes `update` and `complete` emit here.
+    ///
+    /// # Errors
+    /// Ends the job.
+    fn freeze(&mut self, _: &mut Changes, _: &mut Outputs) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Batches on their way out, each with the index of its port.

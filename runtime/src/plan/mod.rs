@@ -9,6 +9,7 @@ pub use facts::{
     ProbeKey, Probed,
 };
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,7 +83,27 @@ pub struct Node {
     pub kind: NodeKind,
     pub inputs: Vec<Input>,
     pub ports: Vec<Port>,
+    /// Set where event time is declared: this node's rows move the watermark on.
+    pub event_time: Option<EventTime>,
 }
+
+/// How a node's rows move the watermark on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTime {
+    /// The name of the source or step that declares it.
+    pub step: String,
+    /// For each port of the node the index of its column of event time, if it has one.
+    pub columns: Vec<Option<usize>>,
+    /// Microseconds of disorder that are expected within a partition.
+    pub delay: i64,
+    /// A partition that has been polled empty for so long no longer holds the watermark back.
+    pub idle: Duration,
+}
+
+/// The columns of a stream that hold event time: their indices, and by how many microseconds each
+/// may lag behind the stream's watermark. Rows that come after watermark `w` and are not late
+/// have a time of at least `w - lag` there.
+pub type Times = BTreeMap<usize, i64>;
 
 /// Sources of dead letters are called so in the checkpoint, with the step's name behind it.
 pub const REPLAY_PREFIX: &str = "dead_letters:";
@@ -92,6 +113,7 @@ pub const REPLAY_PREFIX: &str = "dead_letters:";
 pub struct Endpoint {
     pub inputs: Vec<Input>,
     pub schema: SchemaRef,
+    pub times: Times,
 }
 
 /// An edge: which port of which node.
@@ -105,6 +127,14 @@ pub struct Input {
 pub struct Port {
     pub name: String,
     pub schema: SchemaRef,
+    pub times: Times,
+}
+
+impl Port {
+    /// A port whose rows have no event time.
+    pub fn timeless(name: &str, schema: SchemaRef) -> Self {
+        Self { name: name.to_owned(), schema, times: Times::new() }
+    }
 }
 
 /// What a node does.
@@ -116,6 +146,21 @@ pub enum NodeKind {
     Project(ProjectPlan),
     Lookup(LookupPlan),
     Sink(SinkPlan),
+}
+
+impl NodeKind {
+    /// The expressions over its input by which a step with state is partitioned: all rows of a
+    /// key meet in one task. `None`: the node runs wherever its rows are.
+    pub fn keys(&self) -> Option<&[Arc<dyn PhysicalExpr>]> {
+        match self {
+            Self::Source(_)
+            | Self::Decode(_)
+            | Self::Plugin(_)
+            | Self::Project(_)
+            | Self::Lookup(_)
+            | Self::Sink(_) => None,
+        }
+    }
 }
 
 #[derive(Debug)]

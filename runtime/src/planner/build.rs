@@ -11,7 +11,7 @@ use crate::dead_letter;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{
     CheckpointPlan, Endpoint, Facts, Input, Node, NodeKind, Plan, PluginCatalog, Port, ProjectPlan,
-    RestartPlan, TablePlan, columns,
+    RestartPlan, TablePlan, Times, columns,
 };
 use crate::sql::{self};
 
@@ -198,7 +198,8 @@ impl Builder<'_> {
             ProjectPlan { columns: None, filter: None, exprs: Some(exprs), schema: schema.clone() };
         let kind = NodeKind::Project(plan);
         let ports = ports_with_errors(schema.clone());
-        let node = self.node(Node { name: step, kind, inputs: endpoint.inputs, ports });
+        let node =
+            self.node(Node { name: step, kind, inputs: endpoint.inputs, ports, event_time: None });
         Input { node, port: 0 }
     }
 
@@ -214,7 +215,7 @@ impl Builder<'_> {
         inputs: Vec<Input>,
         schema: arrow::datatypes::SchemaRef,
     ) {
-        self.names.add(step, port, Endpoint { inputs, schema });
+        self.names.add(step, port, Endpoint { inputs, schema, times: Times::new() });
     }
 
     pub(super) fn place_of(&self, name: &str) -> Option<crate::diagnostic::Place> {
@@ -237,8 +238,5 @@ const NAME_HELP: &str = "a name begins with a lower-case letter and has lower-ca
                          and underscores";
 
 pub(super) fn ports_with_errors(schema: arrow::datatypes::SchemaRef) -> Vec<Port> {
-    vec![
-        Port { name: MAIN.to_owned(), schema },
-        Port { name: ERRORS.to_owned(), schema: Arc::clone(&dead_letter::SCHEMA) },
-    ]
+    vec![Port::timeless(MAIN, schema), Port::timeless(ERRORS, Arc::clone(&dead_letter::SCHEMA))]
 }

@@ -17,7 +17,7 @@ impl Builder<'_> {
                     let kind = NodeKind::Sink(plan);
                     // A sink may share a step's name; the node's name must be its own.
                     let name = format!("sink.{}", entry.name);
-                    self.node(Node { name, kind, inputs, ports: Vec::new() });
+                    self.node(Node { name, kind, inputs, ports: Vec::new(), event_time: None });
                 }
                 Err(wrong) => self.found.found.extend(wrong),
             }
@@ -64,6 +64,6 @@ impl Builder<'_> {
         };
         let kind = NodeKind::Sink(SinkPlan::File(plan));
         let name = format!("sink.{DEAD_LETTERS}");
-        self.node(Node { name, kind, inputs: letters, ports: Vec::new() });
+        self.node(Node { name, kind, inputs: letters, ports: Vec::new(), event_time: None });
     }
 }

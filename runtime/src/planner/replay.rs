@@ -20,7 +20,6 @@ pub fn plan_replay(plan: Plan, steps: &[String], files: &[PathBuf]) -> (Plan, Ve
         // All inputs of a node have the same columns.
         let input = node.inputs[0];
         let schema = plan.nodes[input.node].ports[input.port].schema.clone();
-        let port = |name: &str, schema| Port { name: name.to_owned(), schema };
         nodes.push(Node {
             name: format!("{REPLAY_PREFIX}{}", node.name),
             kind: NodeKind::Source(SourceNode {
@@ -32,7 +31,11 @@ pub fn plan_replay(plan: Plan, steps: &[String], files: &[PathBuf]) -> (Plan, Ve
                 columns: schema.clone(),
             }),
             inputs: Vec::new(),
-            ports: vec![port("main", schema), port("errors", crate::dead_letter::SCHEMA.clone())],
+            ports: vec![
+                Port::timeless("main", schema),
+                Port::timeless("errors", crate::dead_letter::SCHEMA.clone()),
+            ],
+            event_time: None,
         });
     }
     let mut moved: BTreeMap<usize, usize> = BTreeMap::new();

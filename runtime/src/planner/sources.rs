@@ -111,6 +111,7 @@ impl Builder<'_> {
             }),
             inputs: Vec::new(),
             ports: ports_with_errors(given),
+            event_time: None,
         });
         let mut main = source;
         let mut errors = vec![Input { node: source, port: 1 }];
@@ -125,6 +126,7 @@ impl Builder<'_> {
                 }),
                 inputs: vec![Input { node: source, port: 0 }],
                 ports: ports_with_errors(probed.schema.clone()),
+                event_time: None,
             });
             errors.push(Input { node: main, port: 1 });
         }

@@ -138,17 +138,16 @@ impl Builder<'_> {
                 return false;
             }
         };
-        let port =
-            |port: &PluginPort| Port { name: port.name.clone(), schema: port.schema.clone() };
+        let port = |port: &PluginPort| Port::timeless(&port.name, port.schema.clone());
         let mut ports: Vec<Port> = plan.ports.iter().map(port).collect();
-        ports.push(Port { name: ERRORS.to_owned(), schema: dead_letter::SCHEMA.clone() });
+        ports.push(Port::timeless(ERRORS, dead_letter::SCHEMA.clone()));
         let node = self.nodes.len();
         for (at, port) in ports.iter().enumerate() {
             let inputs = vec![Input { node, port: at }];
             self.endpoint(&step.name, &port.name, inputs, port.schema.clone());
         }
         let kind = NodeKind::Plugin(Box::new(plan));
-        self.node(Node { name: step.name.clone(), kind, inputs, ports });
+        self.node(Node { name: step.name.clone(), kind, inputs, ports, event_time: None });
         true
     }
 

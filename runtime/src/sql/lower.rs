@@ -335,10 +335,10 @@ impl Lowering<'_> {
         self.parts += 1;
         let name = format!("{}#{}", self.step, self.parts);
         let ports = vec![
-            Port { name: "main".to_owned(), schema },
-            Port { name: "errors".to_owned(), schema: dead_letter::SCHEMA.clone() },
+            Port::timeless("main", schema),
+            Port::timeless("errors", dead_letter::SCHEMA.clone()),
         ];
-        self.nodes.push(Node { name, kind, inputs, ports });
+        self.nodes.push(Node { name, kind, inputs, ports, event_time: None });
         self.nodes.len() - 1
     }
 }
