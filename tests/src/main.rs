@@ -17,3 +17,4 @@ mod sinks;
 mod sources;
 mod sql;
 mod sql_checks;
+mod state;

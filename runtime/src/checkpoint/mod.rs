@@ -4,4 +4,4 @@ mod protocol;
 mod store;
 
 pub use protocol::{Action, Event, Protocol, TaskId};
-pub use store::{Commit, Recovered, Store};
+pub use store::{Clock, Clocks, Commit, Recovered, Store};
