@@ -23,6 +23,18 @@ const PARALLELISM_MAX: usize = 256;
 /// Most rows in a batch: the plugin contract's own bound.
 pub const BATCH_ROWS_MAX: usize = 65_536;
 
+/// The partitions of a generator: as many lanes can read it at most.
+pub const GENERATOR_PARTITIONS: usize = 64;
+
+/// When a pipeline reads. STUB
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Trigger {
+    #[default]
+    Continuous,
+    AvailableNow,
+    Interval(Timespan),
+}
+
 /// A pipeline: sources, tables, steps and sinks, each named by its table's key.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -185,6 +197,11 @@ pub struct FileSourceConfig {
     pub schema: Option<SchemaConfig>,
     #[serde(default)]
     pub csv: CsvConfig,
+    /// Whether the files, sorted by their names, follow one another in event time. Without it a
+    /// listed file holds the watermark back until it has been begun, as its rows may be of any
+    /// time.
+    #[serde(default)]
+    pub in_order: bool,
     /// Look for new files this often, for ever. Without it the source ends after the last file.
     pub follow: Option<Timespan>,
     #[serde(default)]

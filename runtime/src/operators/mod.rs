@@ -9,4 +9,5 @@ mod project;
 pub use decode::Decode;
 pub use lookup::{Lookup, LookupView};
 pub use plugin::PluginStep;
+pub(crate) use project::evaluate;
 pub use project::{Project, project};

@@ -19,7 +19,7 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use crate::config::{
     ConsoleConfig, CsvConfig, FileSinkConfig, Format, LimitsConfig, OnFailure, SourceConfig,
-    TableConfig,
+    TableConfig, Trigger,
 };
 
 /// A checked pipeline.
@@ -31,6 +31,8 @@ pub struct Plan {
     /// Upper bound of lanes per source.
     pub parallelism: usize,
     pub batch_rows: usize,
+    pub trigger: Trigger,
+    pub state_memory: u64,
     pub checkpoint: CheckpointPlan,
     pub restart: RestartPlan,
     pub tables: Vec<TablePlan>,

@@ -58,6 +58,8 @@ pub fn plan(
         directory: config.directory.clone(),
         parallelism: settings.parallelism.unwrap_or(cores),
         batch_rows: settings.batch_rows,
+        trigger: crate::config::Trigger::Continuous,
+        state_memory: 512 << 20,
         checkpoint,
         restart: RestartPlan {
             attempts: settings.restart.attempts,
