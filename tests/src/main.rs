@@ -18,3 +18,4 @@ mod sources;
 mod sql;
 mod sql_checks;
 mod state;
+mod window_checks;

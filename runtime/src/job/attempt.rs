@@ -9,6 +9,7 @@ use super::build::{Shared, metrics};
 use super::spawn::{Spawner, reading};
 use super::{JobOptions, Observer, Progress, Summary};
 use crate::checkpoint::{Action, Commit, Event, Protocol, Recovered, Store, TaskId};
+use crate::config::Trigger;
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, REPLAY_PREFIX};
@@ -136,7 +137,11 @@ impl Coordinator<'_> {
         stop: &Receiver<()>,
         progress: &mut dyn FnMut(Epoch),
     ) -> Result<()> {
-        let mut due = Instant::now() + FIRST_EPOCH.min(self.plan.checkpoint.interval);
+        let interval = match self.plan.trigger {
+            Trigger::Interval(every) => every.0,
+            Trigger::Continuous | Trigger::AvailableNow => self.plan.checkpoint.interval,
+        };
+        let mut due = Instant::now() + FIRST_EPOCH.min(interval);
         let mut told = Instant::now();
         let quiet = never();
         let mut stop = stop;
@@ -155,7 +160,7 @@ impl Coordinator<'_> {
                     let now = Instant::now();
                     let is_due = now >= due;
                     if is_due {
-                        due = now + self.plan.checkpoint.interval;
+                        due = now + interval;
                     }
                     is_due.then_some(Event::Due)
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, NodeMetrics};
 use crate::operator::Operator;
-use crate::operators::{Decode, Lookup, LookupView, PluginStep, Project};
+use crate::operators::{Decode, Letters, Lookup, LookupView, PluginStep, Project};
 use crate::plan::{Node, NodeKind, Plan};
 use crate::plugin::PluginHost;
 use crate::sink::{self, SinkContext};
@@ -76,6 +76,10 @@ impl<'a> Shared<'a> {
                 let input = node.inputs[0];
                 let port = &self.plan.nodes[input.node].ports[input.port];
                 Stage::Sink(sink::open(name, plan, port, context)?)
+            }
+            NodeKind::Letters(plan) => Stage::Operator(Box::new(Letters::new(plan))),
+            NodeKind::Window(_) | NodeKind::Dedup(_) => {
+                return Err(Error::internal("a step with state outside of a keyed task"));
             }
             NodeKind::Source(_) => return Err(Error::internal("a source within a chain")),
         })
