@@ -5,8 +5,8 @@ mod facts;
 
 pub(crate) use facts::schema_of;
 pub use facts::{
-    Described, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest, ProbeError,
-    ProbeKey, Probed,
+    Described, DescribedKeyed, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest,
+    ProbeError, ProbeKey, Probed,
 };
 
 use std::collections::BTreeMap;
