@@ -33,6 +33,12 @@ pub trait Operator: Send {
     fn freeze(&mut self, _: &mut Changes, _: &mut Outputs) -> Result<()> {
         Ok(())
     }
+
+    /// Up to where it has acted on event time, for the checkpoint: given to it again when it is
+    /// opened after a restart. `None` if it has no state.
+    fn reached(&self) -> Option<Watermark> {
+        None
+    }
 }
 
 /// Batches on their way out, each with the index of its port.

@@ -17,3 +17,5 @@ mod sinks;
 mod sources;
 mod sql;
 mod sql_checks;
+mod state;
+mod window_checks;

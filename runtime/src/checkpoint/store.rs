@@ -10,12 +10,13 @@ use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::sink::{Published, Staged};
 use crate::source::{Position, Positions};
+use crate::state::Segment;
 use crate::storage::{Directories, RandomFile, Storage};
 
 const FILE: &str = "checkpoint.redb";
 /// The database until it can be opened again: redb refuses a file of which only a part was made.
 const UNFINISHED: &str = "checkpoint.redb.new";
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 const CACHE_BYTES: usize = 16 << 20;
 
 const META: TableDefinition<&str, &str> = TableDefinition::new("meta");
@@ -23,6 +24,12 @@ const META: TableDefinition<&str, &str> = TableDefinition::new("meta");
 const POSITIONS: TableDefinition<(&str, &str), &str> = TableDefinition::new("positions");
 /// (epoch, number) to staged output as JSON, until it is known to be published.
 const STAGED: TableDefinition<(u64, u32), &str> = TableDefinition::new("staged");
+/// (epoch, number) to a segment of state changes as JSON, until it is merged.
+const SEGMENTS: TableDefinition<(u64, u32), &str> = TableDefinition::new("segments");
+/// (step, source, partition) to the highest event time that the step has seen of it.
+const CLOCKS: TableDefinition<(&str, &str, &str), i64> = TableDefinition::new("clocks");
+/// Step to its watermark.
+const WATERMARKS: TableDefinition<&str, i64> = TableDefinition::new("watermarks");
 
 /// A checkpoint that only this process writes.
 pub struct Store {
@@ -38,12 +45,33 @@ pub struct Commit {
     pub epoch: Epoch,
     /// Source, partition, position.
     pub positions: Vec<(String, String, Position)>,
+    /// What has moved on.
+    pub clocks: Vec<Clock>,
+    /// Step, watermark.
+    pub watermarks: Vec<(String, i64)>,
+    /// What has changed in the steps' state.
+    pub segments: Vec<Segment>,
+    /// Segments up to this epoch are no longer needed.
+    pub merged: Epoch,
     pub staged: Vec<Staged>,
     /// Output of earlier epochs that is in sight by now.
     pub published: Vec<Published>,
     /// The digest of each plugin step's component.
     pub digests: BTreeMap<String, String>,
 }
+
+/// How far event time has come in one partition of a source, as a step sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clock {
+    pub step: String,
+    pub source: String,
+    pub partition: String,
+    /// The highest event time; `None` forgets the partition.
+    pub seen: Option<i64>,
+}
+
+/// The highest event time seen, by source and partition.
+pub type Clocks = BTreeMap<(String, String), i64>;
 
 /// What a checkpoint holds.
 #[derive(Debug, Default)]
@@ -52,6 +80,12 @@ pub struct Recovered {
     pub id: String,
     pub epoch: Epoch,
     pub positions: BTreeMap<String, Positions>,
+    /// By step.
+    pub clocks: BTreeMap<String, Clocks>,
+    /// By step.
+    pub watermarks: BTreeMap<String, i64>,
+    /// State changes that may not have been merged, in the order of their epochs.
+    pub segments: Vec<Segment>,
     /// Output that may not have been published.
     pub staged: BTreeMap<Epoch, Vec<Staged>>,
     pub digests: BTreeMap<String, String>,
@@ -118,6 +152,9 @@ impl Store {
             drop(meta);
             transaction.open_table(POSITIONS)?;
             transaction.open_table(STAGED)?;
+            transaction.open_table(SEGMENTS)?;
+            transaction.open_table(CLOCKS)?;
+            transaction.open_table(WATERMARKS)?;
             Ok(())
         })
     }
@@ -144,6 +181,19 @@ impl Store {
                 let positions = recovered.positions.entry(source.to_owned()).or_default();
                 positions.insert(partition.to_owned(), position);
             }
+            for entry in transaction.open_table(CLOCKS)?.iter()? {
+                let (key, seen) = entry?;
+                let (step, source, partition) = key.value();
+                let clocks = recovered.clocks.entry(step.to_owned()).or_default();
+                clocks.insert((source.to_owned(), partition.to_owned()), seen.value());
+            }
+            for entry in transaction.open_table(WATERMARKS)?.iter()? {
+                let (step, watermark) = entry?;
+                recovered.watermarks.insert(step.value().to_owned(), watermark.value());
+            }
+            for entry in transaction.open_table(SEGMENTS)?.iter()? {
+                recovered.segments.push(json(entry?.1.value())?);
+            }
             for entry in transaction.open_table(STAGED)?.iter()? {
                 let (key, value) = entry?;
                 let staged: Staged = json(value.value())?;
@@ -168,6 +218,8 @@ impl Store {
                 let text = to_json(position)?;
                 positions.insert((source.as_str(), partition.as_str()), text.as_str())?;
             }
+            commit_times(transaction, commit)?;
+            commit_segments(transaction, commit)?;
             forget_staged(transaction, &commit.published)?;
             let mut staged = transaction.open_table(STAGED)?;
             for (number, output) in commit.staged.iter().enumerate() {
@@ -188,7 +240,7 @@ impl Store {
         self.write(|transaction| forget_staged(transaction, published))
     }
 
-    /// Forgets how far a source has been read.
+    /// Forgets how far a source has been read, and how far event time has come in it.
     ///
     /// # Errors
     /// As [`commit`](Self::commit).
@@ -196,6 +248,8 @@ impl Store {
         self.write(|transaction| {
             let mut positions = transaction.open_table(POSITIONS)?;
             positions.retain(|(name, _), _| name != source)?;
+            let mut clocks = transaction.open_table(CLOCKS)?;
+            clocks.retain(|(_, name, _), _| name != source)?;
             Ok(())
         })
     }
@@ -228,6 +282,34 @@ impl Store {
         };
         write().map_err(|e| broken(&self.path, e))
     }
+}
+
+fn commit_times(transaction: &redb::WriteTransaction, commit: &Commit) -> Result<(), redb::Error> {
+    let mut clocks = transaction.open_table(CLOCKS)?;
+    for Clock { step, source, partition, seen } in &commit.clocks {
+        let key = (step.as_str(), source.as_str(), partition.as_str());
+        match seen {
+            Some(seen) => clocks.insert(key, seen)?,
+            None => clocks.remove(key)?,
+        };
+    }
+    let mut watermarks = transaction.open_table(WATERMARKS)?;
+    for (step, watermark) in &commit.watermarks {
+        watermarks.insert(step.as_str(), watermark)?;
+    }
+    Ok(())
+}
+
+fn commit_segments(
+    transaction: &redb::WriteTransaction,
+    commit: &Commit,
+) -> Result<(), redb::Error> {
+    let mut segments = transaction.open_table(SEGMENTS)?;
+    segments.retain_in(..=(commit.merged.0, u32::MAX), |_, _| false)?;
+    for (number, segment) in commit.segments.iter().enumerate() {
+        segments.insert((commit.epoch.0, number as u32), to_json(segment)?.as_str())?;
+    }
+    Ok(())
 }
 
 fn forget_staged(

@@ -63,6 +63,9 @@ fn describe(plan: &Plan) -> String {
             NodeKind::Plugin(_) => "plugin",
             NodeKind::Project(_) => "sql",
             NodeKind::Lookup(_) => "lookup",
+            NodeKind::Window(_) => "aggregate",
+            NodeKind::Dedup(_) => "deduplicate",
+            NodeKind::Letters(_) => "letters",
             NodeKind::Sink(_) => "sink",
         };
         let from =

@@ -2,12 +2,14 @@
 //! `millrace schema` prints from these types.
 
 mod parse;
+mod stateful;
 mod types;
 mod values;
 
 pub use parse::parse;
+pub use stateful::{DeduplicateConfig, EventTimeConfig, OutputMode, StateConfig, Trigger};
 pub use types::{ColumnType, column_type};
-pub use values::{ByteSize, OneOrMany, OpaqueTable, Text, Timespan};
+pub use values::{ByteSize, OneOrMany, OpaqueTable, Placed, Text, Timespan};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +24,11 @@ use crate::diagnostic::Place;
 const PARALLELISM_MAX: usize = 256;
 /// Most rows in a batch: the plugin contract's own bound.
 pub const BATCH_ROWS_MAX: usize = 65_536;
+
+/// The partitions of a generator: as many lanes can read it at most.
+pub const GENERATOR_PARTITIONS: usize = 64;
+/// Most epochs that a checkpoint keeps.
+const KEEP_MAX: usize = 1000;
 
 /// A pipeline: sources, tables, steps and sinks, each named by its table's key.
 #[derive(Debug, Clone)]
@@ -64,8 +71,13 @@ pub struct Settings {
     /// environment variable MILLRACE_PLUGIN_PATH. Default: `plugins`.
     #[serde(default = "default_plugin_path")]
     pub plugin_path: Vec<PathBuf>,
+    /// When the pipeline reads. Default: `continuous`.
+    #[serde(default)]
+    pub trigger: Trigger,
     #[serde(default)]
     pub checkpoint: CheckpointConfig,
+    #[serde(default)]
+    pub state: StateConfig,
     #[serde(default)]
     pub restart: RestartConfig,
 }
@@ -87,6 +99,14 @@ pub struct CheckpointConfig {
     pub interval: Timespan,
     /// Directory of the checkpoint. Default: `.millrace/NAME` beside the pipeline file.
     pub path: Option<PathBuf>,
+    /// So many epochs back can be returned to. Default: 10.
+    #[serde(default = "default_keep", deserialize_with = "values::up_to::<KEEP_MAX, _>")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub keep: usize,
+}
+
+fn default_keep() -> usize {
+    10
 }
 
 fn default_interval() -> Timespan {
@@ -95,7 +115,7 @@ fn default_interval() -> Timespan {
 
 impl Default for CheckpointConfig {
     fn default() -> Self {
-        Self { interval: default_interval(), path: None }
+        Self { interval: default_interval(), path: None, keep: default_keep() }
     }
 }
 
@@ -189,6 +209,12 @@ pub struct FileSourceConfig {
     pub follow: Option<Timespan>,
     #[serde(default)]
     pub limit_per_epoch: EpochLimit,
+    pub event_time: Option<Box<EventTimeConfig>>,
+    /// The files follow one another in event time, in the order of their names. Without it a file
+    /// that is known and not yet begun may hold rows of any time, so that nothing is complete
+    /// before it is read.
+    #[serde(default)]
+    pub in_order: bool,
 }
 
 /// How much a source reads in one epoch, over all its lanes.
@@ -208,6 +234,7 @@ pub struct StdinConfig {
     pub schema: Option<SchemaConfig>,
     #[serde(default)]
     pub csv: CsvConfig,
+    pub event_time: Option<Box<EventTimeConfig>>,
 }
 
 /// Lines from TCP connections. They can't be read again: rows that no checkpoint has are lost by a
@@ -223,6 +250,7 @@ pub struct SocketConfig {
     pub schema: Option<SchemaConfig>,
     #[serde(default)]
     pub csv: CsvConfig,
+    pub event_time: Option<Box<EventTimeConfig>>,
 }
 
 /// Made-up rows, the same for the same seed.
@@ -244,6 +272,7 @@ pub struct GeneratorConfig {
     pub malformed: f64,
     /// The columns, in order.
     pub fields: IndexMap<String, FieldConfig>,
+    pub event_time: Option<Box<EventTimeConfig>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -330,8 +359,9 @@ pub struct TableConfig {
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(untagged)]
 pub enum StepConfig {
-    Sql(SqlConfig),
+    Sql(Box<SqlConfig>),
     Plugin(Box<PluginConfig>),
+    Deduplicate(Box<DeduplicateConfig>),
 }
 
 /// Relational logic. The names in `FROM` are sources, steps, ports (`step.port`) and tables.
@@ -339,6 +369,16 @@ pub enum StepConfig {
 #[serde(deny_unknown_fields)]
 pub struct SqlConfig {
     pub sql: Text,
+    pub event_time: Option<EventTimeConfig>,
+    /// Which rows of an aggregate are sent on. Default: `append`.
+    #[serde(default)]
+    pub output_mode: Placed<OutputMode>,
+    /// Windows stay open for so long after the watermark has passed their end. Default: 0s.
+    pub allowed_lateness: Option<Placed<Timespan>>,
+    /// The groups of an aggregate without a window are forgotten when no row of theirs came for so
+    /// long in event time. Default: never.
+    #[serde(default, deserialize_with = "values::some_placed_above_zero")]
+    pub state_ttl: Option<Placed<Timespan>>,
 }
 
 /// The user's own logic.
@@ -361,6 +401,7 @@ pub struct PluginConfig {
     /// What happens when the plugin fails on everything. Default: `stop`.
     #[serde(default)]
     pub on_failure: OnFailure,
+    pub event_time: Option<EventTimeConfig>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -406,6 +447,17 @@ pub enum SinkConfig {
     File(FileSinkConfig),
     Console(ConsoleConfig),
     Null(NullConfig),
+}
+
+impl SourceConfig {
+    pub fn event_time(&self) -> Option<&EventTimeConfig> {
+        match self {
+            Self::File(c) => c.event_time.as_deref(),
+            Self::Generator(c) => c.event_time.as_deref(),
+            Self::Stdin(c) => c.event_time.as_deref(),
+            Self::Socket(c) => c.event_time.as_deref(),
+        }
+    }
 }
 
 impl SinkConfig {

@@ -131,12 +131,17 @@ impl Parser {
                 self.found.push(Diagnostic::error(key.span(), message).help(help));
                 entry.table.remove("from");
             }
-            return self.typed(entry.table, entry.header).map(StepConfig::Sql);
+            let sql = self.typed(entry.table, entry.header)?;
+            return Some(StepConfig::Sql(Box::new(sql)));
+        }
+        if entry.table.contains_key("deduplicate") {
+            let deduplicate = self.typed(entry.table, entry.header)?;
+            return Some(StepConfig::Deduplicate(Box::new(deduplicate)));
         }
         if !entry.table.contains_key("plugin") {
             let message = format!("step `{}` has neither `sql` nor `plugin`", entry.name);
-            let help =
-                "a step is SQL or a plugin: add `sql = \"SELECT ...\"` or `plugin = \"NAME\"`";
+            let help = "a step is SQL, a plugin or a deduplication: add `sql = \"SELECT ...\"`, \
+                        `plugin = \"NAME\"` or `deduplicate = [\"COLUMN\"]`";
             self.found.push(Diagnostic::error(entry.header, message).help(help));
             return None;
         }

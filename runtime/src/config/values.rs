@@ -52,6 +52,50 @@ impl JsonSchema for Text {
     }
 }
 
+/// A value with its place.
+#[derive(Debug, Clone)]
+pub struct Placed<T>(Spanned<T>);
+
+impl<T> Placed<T> {
+    pub fn place(&self) -> Place {
+        self.0.span()
+    }
+}
+
+impl<T> Deref for Placed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref()
+    }
+}
+
+impl<T: Default> Default for Placed<T> {
+    fn default() -> Self {
+        Self(Spanned::new(0..0, T::default()))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Spanned::deserialize(deserializer).map(Self)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Placed<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
 /// `"a"` or `["a", "b"]`.
 #[derive(Debug, Clone)]
 pub struct OneOrMany(Vec<Text>);
@@ -156,6 +200,16 @@ pub fn some_above_zero<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timespan>, D::Error> {
     above_zero(deserializer).map(Some)
+}
+
+/// As [`some_above_zero`], with its place.
+pub fn some_placed_above_zero<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Placed<Timespan>>, D::Error> {
+    match Placed::<Timespan>::deserialize(deserializer)? {
+        zero if zero.0.get_ref().0.is_zero() => Err(de::Error::custom("the time must be above 0")),
+        above => Ok(Some(above)),
+    }
 }
 
 /// A length of time: `"500ms"`, `"2s"`, `"5m"`.

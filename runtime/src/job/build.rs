@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, NodeMetrics};
-use crate::operators::{Decode, Lookup, LookupView, PluginStep, Project};
+use crate::operator::Operator;
+use crate::operators::{Decode, Letters, Lookup, LookupView, PluginStep, Project};
 use crate::plan::{Node, NodeKind, Plan};
 use crate::plugin::PluginHost;
 use crate::sink::{self, SinkContext};
+use crate::state::StepState;
 use crate::table::Table;
 use crate::task::Stage;
+use crate::time::Watermark;
 
 /// What all lanes of a job share.
 pub struct Shared<'a> {
@@ -38,6 +41,20 @@ impl<'a> Shared<'a> {
         Ok(Self { plan, plugins, tables, lookups })
     }
 
+    /// What runs at the node `at`, a step with state, in one task.
+    ///
+    /// # Errors
+    /// If it can't be opened.
+    pub fn keyed(
+        &self,
+        at: usize,
+        state: StepState,
+        reached: Watermark,
+    ) -> Result<Box<dyn Operator>> {
+        let _ = (at, state, reached);
+        Err(Error::internal("a step with state that has none"))
+    }
+
     /// What runs at the node `at` in one lane.
     ///
     /// # Errors
@@ -60,6 +77,10 @@ impl<'a> Shared<'a> {
                 let port = &self.plan.nodes[input.node].ports[input.port];
                 Stage::Sink(sink::open(name, plan, port, context)?)
             }
+            NodeKind::Letters(plan) => Stage::Operator(Box::new(Letters::new(plan))),
+            NodeKind::Window(_) | NodeKind::Dedup(_) => {
+                return Err(Error::internal("a step with state outside of a keyed task"));
+            }
             NodeKind::Source(_) => return Err(Error::internal("a source within a chain")),
         })
     }
@@ -70,6 +91,7 @@ pub fn metrics(plan: &Plan) -> Arc<Metrics> {
     let node = |node: &Node| NodeMetrics {
         name: node.name.clone(),
         rows_in: Default::default(),
+        time: Default::default(),
         ports: node.ports.iter().map(|port| (port.name.clone(), Default::default())).collect(),
     };
     Arc::new(Metrics { nodes: plan.nodes.iter().map(node).collect() })

@@ -2,11 +2,14 @@
 
 mod decode;
 mod emit;
+mod letters;
 mod lookup;
 mod plugin;
 mod project;
 
 pub use decode::Decode;
+pub use letters::Letters;
 pub use lookup::{Lookup, LookupView};
 pub use plugin::PluginStep;
+pub(crate) use project::evaluate;
 pub use project::{Project, project};

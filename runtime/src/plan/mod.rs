@@ -2,14 +2,20 @@
 
 pub mod columns;
 mod facts;
+mod keyed;
+pub mod times;
 
 pub(crate) use facts::schema_of;
 pub use facts::{
     Described, DescribedKeyed, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest,
     ProbeError, ProbeKey, Probed,
 };
+pub use keyed::{
+    AggregatePlan, DedupBound, DedupPlan, LettersPlan, OutputColumn, WindowKind, WindowPlan,
+    WindowSpec,
+};
+pub use times::{TimeColumn, Times};
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +25,7 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use crate::config::{
     ConsoleConfig, CsvConfig, FileSinkConfig, Format, LimitsConfig, OnFailure, SourceConfig,
-    TableConfig,
+    TableConfig, Trigger,
 };
 
 /// A checked pipeline.
@@ -31,6 +37,9 @@ pub struct Plan {
     /// Upper bound of lanes per source.
     pub parallelism: usize,
     pub batch_rows: usize,
+    pub trigger: Trigger,
+    /// Bytes for the state of all steps.
+    pub state_memory: u64,
     pub checkpoint: CheckpointPlan,
     pub restart: RestartPlan,
     pub tables: Vec<TablePlan>,
@@ -60,6 +69,8 @@ impl Plan {
 pub struct CheckpointPlan {
     pub directory: PathBuf,
     pub interval: Duration,
+    /// So many epochs back can be returned to.
+    pub keep: usize,
 }
 
 impl CheckpointPlan {
@@ -99,11 +110,6 @@ pub struct EventTime {
     /// A partition that has been polled empty for so long no longer holds the watermark back.
     pub idle: Duration,
 }
-
-/// The columns of a stream that hold event time: their indices, and by how many microseconds each
-/// may lag behind the stream's watermark. Rows that come after watermark `w` and are not late
-/// have a time of at least `w - lag` there.
-pub type Times = BTreeMap<usize, i64>;
 
 /// Sources of dead letters are called so in the checkpoint, with the step's name behind it.
 pub const REPLAY_PREFIX: &str = "dead_letters:";
@@ -145,6 +151,9 @@ pub enum NodeKind {
     Plugin(Box<PluginPlan>),
     Project(ProjectPlan),
     Lookup(LookupPlan),
+    Window(Box<WindowPlan>),
+    Dedup(DedupPlan),
+    Letters(LettersPlan),
     Sink(SinkPlan),
 }
 
@@ -153,11 +162,14 @@ impl NodeKind {
     /// key meet in one task. `None`: the node runs wherever its rows are.
     pub fn keys(&self) -> Option<&[Arc<dyn PhysicalExpr>]> {
         match self {
+            Self::Window(plan) => Some(&plan.keys),
+            Self::Dedup(plan) => Some(&plan.keys),
             Self::Source(_)
             | Self::Decode(_)
             | Self::Plugin(_)
             | Self::Project(_)
             | Self::Lookup(_)
+            | Self::Letters(_)
             | Self::Sink(_) => None,
         }
     }

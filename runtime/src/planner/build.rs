@@ -11,7 +11,7 @@ use crate::dead_letter;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{
     CheckpointPlan, Endpoint, Facts, Input, Node, NodeKind, Plan, PluginCatalog, Port, ProjectPlan,
-    RestartPlan, TablePlan, Times, columns,
+    RestartPlan, TablePlan, columns, times,
 };
 use crate::sql::{self};
 
@@ -36,6 +36,7 @@ pub fn plan(
         nodes: Vec::new(),
         tables: Vec::new(),
         broken: BTreeSet::new(),
+        late_letters: Vec::new(),
     };
     builder.settings();
     builder.check_names();
@@ -52,12 +53,15 @@ pub fn plan(
     let checkpoint = CheckpointPlan {
         directory: checkpoint_directory(config),
         interval: settings.checkpoint.interval.0,
+        keep: settings.checkpoint.keep,
     };
     let plan = Plan {
         name: settings.name.to_string(),
         directory: config.directory.clone(),
         parallelism: settings.parallelism.unwrap_or(cores),
         batch_rows: settings.batch_rows,
+        trigger: settings.trigger,
+        state_memory: settings.state.memory.0,
         checkpoint,
         restart: RestartPlan {
             attempts: settings.restart.attempts,
@@ -86,6 +90,8 @@ pub(super) struct Builder<'a> {
     pub(super) tables: Vec<TablePlan>,
     /// Sources and steps that could not be planned: what reads them says nothing further.
     pub(super) broken: BTreeSet<String>,
+    /// Ports of late rows that have no name, with their step: they become dead letters.
+    pub(super) late_letters: Vec<(String, Input)>,
 }
 
 impl Builder<'_> {
@@ -197,7 +203,9 @@ impl Builder<'_> {
         let plan =
             ProjectPlan { columns: None, filter: None, exprs: Some(exprs), schema: schema.clone() };
         let kind = NodeKind::Project(plan);
-        let ports = ports_with_errors(schema.clone());
+        let mut ports = ports_with_errors(schema.clone());
+        let from = schema.fields().iter().map(|f| endpoint.schema.index_of(f.name()).ok());
+        ports[0].times = times::picked(&endpoint.times, from);
         let node =
             self.node(Node { name: step, kind, inputs: endpoint.inputs, ports, event_time: None });
         Input { node, port: 0 }
@@ -215,7 +223,8 @@ impl Builder<'_> {
         inputs: Vec<Input>,
         schema: arrow::datatypes::SchemaRef,
     ) {
-        self.names.add(step, port, Endpoint { inputs, schema, times: Times::new() });
+        let times = self.times_of(&inputs);
+        self.names.add(step, port, Endpoint { inputs, schema, times });
     }
 
     pub(super) fn place_of(&self, name: &str) -> Option<crate::diagnostic::Place> {

@@ -4,6 +4,7 @@
 //! through [`PluginCatalog`](crate::plan::PluginCatalog), and does no I/O itself.
 
 mod build;
+mod deduplicate;
 mod names;
 mod outputs;
 mod plugin;
@@ -11,6 +12,7 @@ mod replay;
 mod sinks;
 mod sources;
 mod steps;
+mod time;
 
 pub use build::{checkpoint_directory, plan};
 pub(crate) use names::{ERRORS, is_name};

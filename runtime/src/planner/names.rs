@@ -10,6 +10,9 @@ pub const MAIN: &str = "main";
 /// The port of refused rows, which every source and step has.
 pub const ERRORS: &str = "errors";
 
+/// The port of rows that came after their window was complete.
+pub const LATE: &str = "late";
+
 /// All ports that exist so far, and which of them are read.
 #[derive(Debug, Default)]
 pub struct Names {

@@ -1,10 +1,14 @@
 //! Sinks, and what becomes of rows that nobody reads.
 
 use super::build::{Builder, DEAD_LETTERS, checkpoint_directory};
-use super::names::{ERRORS, MAIN};
+use super::names::{ERRORS, LATE, MAIN};
 use super::sinks;
 use crate::config::Format;
-use crate::plan::{CheckpointPlan, Endpoint, FileSinkPlan, Node, NodeKind, ROLL_SIZE, SinkPlan};
+use crate::dead_letter;
+use crate::plan::{
+    CheckpointPlan, Endpoint, FileSinkPlan, Input, LettersPlan, Node, NodeKind, Port, ROLL_SIZE,
+    SinkPlan,
+};
 
 impl Builder<'_> {
     pub(super) fn sinks(&mut self) {
@@ -36,6 +40,9 @@ impl Builder<'_> {
         for (step, port, endpoint) in unread {
             if port == ERRORS {
                 letters.extend(endpoint.inputs);
+            } else if port == LATE {
+                let inputs = endpoint.inputs.into_iter().map(|input| (step.clone(), input));
+                self.late_letters.extend(inputs);
             } else if has_sinks && self.broken.is_empty() {
                 let place = self.place_of(&step);
                 let reference = if port == MAIN { step.clone() } else { format!("{step}.{port}") };
@@ -47,12 +54,16 @@ impl Builder<'_> {
                 self.error(place, message, help);
             }
         }
+        for (step, input) in std::mem::take(&mut self.late_letters) {
+            letters.push(self.letters(step, input));
+        }
         if letters.is_empty() {
             return;
         }
         let directory = CheckpointPlan {
             directory: checkpoint_directory(self.config),
             interval: std::time::Duration::ZERO,
+            keep: 0,
         };
         let plan = FileSinkPlan {
             directory: directory.dead_letters(),
@@ -65,5 +76,22 @@ impl Builder<'_> {
         let kind = NodeKind::Sink(SinkPlan::File(plan));
         let name = format!("sink.{DEAD_LETTERS}");
         self.node(Node { name, kind, inputs: letters, ports: Vec::new(), event_time: None });
+    }
+
+    /// A node that makes dead letters of late rows.
+    fn letters(&mut self, step: String, input: Input) -> Input {
+        let plan = LettersPlan {
+            step: step.clone(),
+            code: "late",
+            message: "the row came after what it belongs to was complete",
+        };
+        let node = self.node(Node {
+            name: format!("{step}#late{}", input.node),
+            kind: NodeKind::Letters(plan),
+            inputs: vec![input],
+            ports: vec![Port::timeless(ERRORS, dead_letter::SCHEMA.clone())],
+            event_time: None,
+        });
+        Input { node, port: 0 }
     }
 }

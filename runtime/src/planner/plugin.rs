@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Fields, Schema, SchemaRef};
 
-use super::names::{ERRORS, is_name};
+use super::names::{ERRORS, LATE, is_name};
 use crate::config::OnFailure;
 use crate::plan::{
     Described, DescribedPort, PluginCatalog, PluginPlan, PluginPort, PluginRefusal, PluginRequest,
@@ -68,7 +68,7 @@ fn ports(described: &Described, input: &SchemaRef) -> Result<Vec<PluginPort>, St
         return Err("it has no port".to_owned());
     }
     for (i, port) in described.ports.iter().enumerate() {
-        if !is_name(&port.name) || [ERRORS, "late"].contains(&port.name.as_str()) {
+        if !is_name(&port.name) || [ERRORS, LATE].contains(&port.name.as_str()) {
             return Err(format!("it calls a port `{}`, which can't be a port's name", port.name));
         }
         if described.ports[..i].iter().any(|p| p.name == port.name) {

@@ -102,6 +102,13 @@ impl Builder<'_> {
             if decode.is_some() { format!("{}#raw", entry.name) } else { entry.name.clone() };
         let given =
             if decode.is_some() { crate::batch::RAW_SCHEMA.clone() } else { probed.schema.clone() };
+        let decoded = decode.is_some();
+        let mut ports = ports_with_errors(probed.schema.clone());
+        let event_time = self.event_time(&entry.name, entry.config.event_time(), &mut ports);
+        let (own, declared) = match decoded {
+            true => (ports_with_errors(given), None),
+            false => (ports.clone(), event_time.clone()),
+        };
         let source = self.node(Node {
             name: raw_name,
             kind: NodeKind::Source(SourceNode {
@@ -110,8 +117,8 @@ impl Builder<'_> {
                 columns: probed.schema.clone(),
             }),
             inputs: Vec::new(),
-            ports: ports_with_errors(given),
-            event_time: None,
+            ports: own,
+            event_time: declared,
         });
         let mut main = source;
         let mut errors = vec![Input { node: source, port: 1 }];
@@ -125,8 +132,8 @@ impl Builder<'_> {
                     schema: probed.schema.clone(),
                 }),
                 inputs: vec![Input { node: source, port: 0 }],
-                ports: ports_with_errors(probed.schema.clone()),
-                event_time: None,
+                ports,
+                event_time,
             });
             errors.push(Input { node: main, port: 1 });
         }

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::build::Builder;
-use super::names::{ERRORS, MAIN, split};
+use super::names::{ERRORS, LATE, MAIN, split};
 use super::plugin;
-use crate::config::{Named, PluginConfig, SqlConfig, StepConfig};
+use super::time::micros;
+use crate::config::{Named, OutputMode, PluginConfig, SqlConfig, StepConfig};
 use crate::dead_letter;
-use crate::diagnostic::{Diagnostic, suggest};
-use crate::plan::{Input, Node, NodeKind, PluginPort, PluginRefusal, PluginRequest, Port};
-use crate::sql::{self, Relation};
+use crate::diagnostic::{Diagnostic, Place, suggest};
+use crate::plan::{
+    Input, Node, NodeKind, PluginPort, PluginRefusal, PluginRequest, Port, PortColumn, times,
+};
+use crate::sql::{self, AggregateOptions, Relation};
 
 impl Builder<'_> {
     /// Plans the steps, each after those that it reads.
@@ -40,6 +43,7 @@ impl Builder<'_> {
                 && match &step.config {
                     StepConfig::Sql(config) => self.sql(step, config, &inputs),
                     StepConfig::Plugin(config) => self.plugin(step, config),
+                    StepConfig::Deduplicate(config) => self.deduplicate(step, config),
                 };
             if broken {
                 // So that ports of the healthy inputs do not count as unread.
@@ -54,6 +58,9 @@ impl Builder<'_> {
     pub(super) fn step_inputs(&mut self, step: &Named<StepConfig>) -> Option<Vec<String>> {
         match &step.config {
             StepConfig::Plugin(config) => Some(config.from.iter().map(|t| t.to_string()).collect()),
+            StepConfig::Deduplicate(config) => {
+                Some(config.from.iter().map(|t| t.to_string()).collect())
+            }
             StepConfig::Sql(config) => match sql::references(&config.sql) {
                 Ok(references) => Some(references),
                 Err(error) => {
@@ -87,18 +94,59 @@ impl Builder<'_> {
                 }
             }
         }
-        match sql::lower(&step.name, &config.sql, &relations, &mut self.nodes) {
-            Ok(lowered) => {
-                self.endpoint(&step.name, MAIN, vec![lowered.main], lowered.schema);
-                let errors = dead_letter::SCHEMA.clone();
-                self.endpoint(&step.name, ERRORS, lowered.errors, errors);
-                true
-            }
+        let options = AggregateOptions {
+            mode: *config.output_mode,
+            lateness: config.allowed_lateness.as_ref().map_or(0, |lateness| micros(**lateness)),
+            state_ttl: config.state_ttl.as_ref().map(|ttl| micros(**ttl)),
+        };
+        match sql::lower(&step.name, &config.sql, options, &relations, &mut self.nodes) {
+            Ok(lowered) => self.lowered(step, config, lowered),
             Err(error) => {
                 self.sql_error(config, error);
                 false
             }
         }
+    }
+
+    /// Gives the nodes of a query their names, and says what the keys beside it do to them.
+    fn lowered(
+        &mut self,
+        step: &Named<StepConfig>,
+        config: &SqlConfig,
+        lowered: sql::Lowered,
+    ) -> bool {
+        if !lowered.aggregates
+            && let Some((place, key)) = aggregate_key(config)
+        {
+            let message = format!("`{key}` for a query without an aggregate");
+            self.error(place, message, "remove it, or add GROUP BY");
+            return false;
+        }
+        let main = lowered.main.node;
+        let mut ports = std::mem::take(&mut self.nodes[main].ports);
+        let declared = self.event_time(&step.name, config.event_time.as_ref(), &mut ports);
+        self.nodes[main].ports = ports;
+        if declared.is_none() && config.event_time.is_some() {
+            return false;
+        }
+        self.nodes[main].event_time = declared;
+        self.endpoint(&step.name, MAIN, vec![lowered.main], lowered.schema);
+        let errors = dead_letter::SCHEMA.clone();
+        self.endpoint(&step.name, ERRORS, lowered.errors, errors);
+        if let Some(first) = lowered.late.first() {
+            let schema = |input: &Input| self.nodes[input.node].ports[input.port].schema.clone();
+            let common = schema(first);
+            let (late, others): (Vec<_>, Vec<_>) =
+                lowered.late.into_iter().partition(|input| schema(input) == common);
+            self.endpoint(&step.name, LATE, late, common);
+            let others = others.into_iter().map(|input| (step.name.clone(), input));
+            self.late_letters.extend(others);
+        }
+        if lowered.growing && config.state_ttl.is_none() {
+            let help = "where keys come and go, add state_ttl = \"30d\"";
+            self.warn_growing(config.output_mode.place(), &step.name, help);
+        }
+        true
     }
 
     pub(super) fn sql_error(&mut self, config: &SqlConfig, error: sql::SqlError) {
@@ -138,16 +186,28 @@ impl Builder<'_> {
                 return false;
             }
         };
-        let port = |port: &PluginPort| Port::timeless(&port.name, port.schema.clone());
+        let times = self.times_of(&inputs);
+        let port = |port: &PluginPort| {
+            let carried = port.columns.iter().map(|column| match column {
+                PortColumn::Input(at) => Some(*at),
+                PortColumn::Added(_) => None,
+            });
+            let times = times::picked(&times, carried);
+            Port { name: port.name.clone(), schema: port.schema.clone(), times }
+        };
         let mut ports: Vec<Port> = plan.ports.iter().map(port).collect();
-        ports.push(Port::timeless(ERRORS, dead_letter::SCHEMA.clone()));
-        let node = self.nodes.len();
-        for (at, port) in ports.iter().enumerate() {
-            let inputs = vec![Input { node, port: at }];
-            self.endpoint(&step.name, &port.name, inputs, port.schema.clone());
+        let event_time = self.event_time(&step.name, config.event_time.as_ref(), &mut ports);
+        if event_time.is_none() && config.event_time.is_some() {
+            return false;
         }
+        ports.push(Port::timeless(ERRORS, dead_letter::SCHEMA.clone()));
+        let named: Vec<_> =
+            ports.iter().map(|port| (port.name.clone(), port.schema.clone())).collect();
         let kind = NodeKind::Plugin(Box::new(plan));
-        self.node(Node { name: step.name.clone(), kind, inputs, ports, event_time: None });
+        let node = self.node(Node { name: step.name.clone(), kind, inputs, ports, event_time });
+        for (port, (name, schema)) in named.into_iter().enumerate() {
+            self.endpoint(&step.name, &name, vec![Input { node, port }], schema);
+        }
         true
     }
 
@@ -179,4 +239,13 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// A key beside the SQL that only concerns aggregates.
+fn aggregate_key(config: &SqlConfig) -> Option<(Place, &'static str)> {
+    if *config.output_mode != OutputMode::Append {
+        return Some((config.output_mode.place(), "output_mode"));
+    }
+    let lateness = config.allowed_lateness.as_ref().map(|l| (l.place(), "allowed_lateness"));
+    lateness.or(config.state_ttl.as_ref().map(|ttl| (ttl.place(), "state_ttl")))
 }

@@ -13,12 +13,13 @@ use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
 use datafusion::logical_expr::{
     AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
+use datafusion::optimizer::Optimizer;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
-use super::{Relation, SqlError};
+use super::{Relation, SqlError, barrier, functions};
 
 /// Functions and optimiser, built once: they are the same for every pipeline.
 static STATE: LazyLock<SessionState> = LazyLock::new(|| {
@@ -27,8 +28,25 @@ static STATE: LazyLock<SessionState> = LazyLock::new(|| {
     // Plain text is what crosses to plugins and what sinks write.
     options.sql_parser.map_string_types_to_utf8view = false;
     options.sql_parser.collect_spans = true;
-    SessionStateBuilder::new().with_config(config).with_default_features().build()
+    let optimizer = Optimizer::new();
+    let rules = optimizer.rules.into_iter();
+    let rules = rules.filter(|rule| !OMITTED.contains(&rule.name())).collect();
+    let mut builder = SessionStateBuilder::new()
+        .with_config(config)
+        .with_default_features()
+        .with_optimizer_rules(rules);
+    let scalars = builder.scalar_functions().get_or_insert_default();
+    scalars.extend(functions::all().iter().cloned());
+    builder.build()
 });
+
+/// Rules of the optimiser that make of an aggregate something that a stream can't do, or take
+/// apart what is known of a window.
+const OMITTED: &[&str] = &[
+    "single_distinct_aggregation_to_group_by",
+    "extract_leaf_expressions",
+    "push_down_leaf_projections",
+];
 
 /// The sources, steps, ports and tables that a query reads, as it names them.
 ///
@@ -75,6 +93,7 @@ pub fn logical_plan(sql: &str, relations: &[(String, Relation)]) -> Result<Logic
     let planner = SqlToRel::new_with_options(&provider, options);
     let plan = planner.statement_to_plan(statement)?;
     super::purity::refuse_impure(&plan)?;
+    let plan = barrier::above_aggregates(plan)?;
     Ok(STATE.optimize(&plan)?)
 }
 

@@ -3,20 +3,34 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::{DFSchema, NullEquality};
-use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, TableScan, Union};
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{
+    Expr, Extension, Filter, LogicalPlan, Projection, TableScan, Union,
+};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use super::aggregate::AggregateOptions;
 use super::context::{logical_plan, name, state};
-use super::{Relation, SqlError, conform};
+use super::trace::Known;
+use super::{Relation, SqlError, barrier, conform};
 use crate::dead_letter;
-use crate::plan::{Input, LookupKind, LookupPlan, Node, NodeKind, Port, ProjectPlan};
+use crate::plan::{Input, Node, NodeKind, Port, ProjectPlan, Times, times};
+
+/// The ports of nodes that SQL becomes.
+const MAIN: usize = 0;
+const ERRORS: usize = 1;
+const LATE: usize = 2;
 
 /// What a query became.
 pub struct Lowered {
     pub main: Input,
     /// The port `errors` of every node of the step.
     pub errors: Vec<Input>,
+    /// The ports `late` of the aggregates that the step's input reaches.
+    pub late: Vec<Input>,
+    /// Whether there is an aggregate at all, and whether one remembers every key.
+    pub aggregates: bool,
+    pub growing: bool,
     pub schema: SchemaRef,
 }
 
@@ -27,25 +41,41 @@ pub struct Lowered {
 pub fn lower(
     step: &str,
     sql: &str,
+    options: AggregateOptions,
     relations: &[(String, Relation)],
     nodes: &mut Vec<Node>,
 ) -> Result<Lowered, SqlError> {
     let plan = logical_plan(sql, relations)?;
     unique_columns(plan.schema())?;
     let before = nodes.len();
-    let mut lowering = Lowering { step, relations, nodes, parts: 0 };
+    let mut lowering = Lowering {
+        step,
+        relations,
+        options,
+        nodes,
+        parts: 0,
+        aggregates: 0,
+        below_aggregate: false,
+        growing: false,
+        late: Vec::new(),
+    };
     let result = lowering.plan(&plan).and_then(|rel| match rel {
-        Rel::Stream(stage) => Ok(lowering.finish(stage)),
+        Rel::Stream(stage) => {
+            stage.known.refuse_open_windows()?;
+            Ok(lowering.finish(stage))
+        }
         Rel::Table(_) => Err(SqlError::new(
             "the query reads only tables",
             "a step transforms a stream: read a source or a step, and join the table",
         )),
     });
+    let (late, growing) = (lowering.late, lowering.growing);
+    let aggregates = lowering.aggregates > 0;
     match result {
         Ok(main) => {
-            let schema = nodes[main.node].ports[0].schema.clone();
-            let errors = (before..nodes.len()).map(|node| Input { node, port: 1 }).collect();
-            Ok(Lowered { main, errors, schema })
+            let schema = nodes[main.node].ports[MAIN].schema.clone();
+            let errors = (before..nodes.len()).map(|node| Input { node, port: ERRORS }).collect();
+            Ok(Lowered { main, errors, late, aggregates, growing, schema })
         }
         Err(error) => {
             nodes.truncate(before);
@@ -66,31 +96,32 @@ fn unique_columns(schema: &DFSchema) -> Result<(), SqlError> {
 }
 
 /// A part of the query, and what is still to be done to its rows.
-enum Rel {
+pub(super) enum Rel {
     Stream(Stage),
     Table(TableRel),
 }
 
 /// Rows of `inputs`, on which columns are picked, then a filter and expressions applied.
-struct Stage {
-    inputs: Vec<Input>,
+pub(super) struct Stage {
+    pub inputs: Vec<Input>,
     columns: Option<Vec<usize>>,
     filter: Option<Arc<dyn PhysicalExpr>>,
     exprs: Option<Vec<Arc<dyn PhysicalExpr>>>,
     /// After all of these.
-    schema: SchemaRef,
+    pub schema: SchemaRef,
+    pub known: Known,
 }
 
 impl Stage {
-    fn of(inputs: Vec<Input>, schema: SchemaRef) -> Self {
-        Self { inputs, columns: None, filter: None, exprs: None, schema }
+    pub fn of(inputs: Vec<Input>, schema: SchemaRef, known: Known) -> Self {
+        Self { inputs, columns: None, filter: None, exprs: None, schema, known }
     }
 
-    fn is_trivial(&self) -> bool {
+    pub fn is_trivial(&self) -> bool {
         self.columns.is_none() && self.filter.is_none() && self.exprs.is_none()
     }
 
-    fn project_plan(&self) -> ProjectPlan {
+    pub fn project_plan(&self) -> ProjectPlan {
         ProjectPlan {
             columns: self.columns.clone(),
             filter: self.filter.clone(),
@@ -100,59 +131,101 @@ impl Stage {
     }
 }
 
-/// A table, and what is done to its rows before they are looked up.
-struct TableRel {
-    table: usize,
-    view: Vec<ProjectPlan>,
-    stage: Stage,
+impl Rel {
+    fn known(&self) -> &Known {
+        match self {
+            Self::Stream(stage) => &stage.known,
+            Self::Table(table) => &table.stage.known,
+        }
+    }
 }
 
-struct Lowering<'a> {
+/// A table, and what is done to its rows before they are looked up.
+pub(super) struct TableRel {
+    pub table: usize,
+    pub view: Vec<ProjectPlan>,
+    pub stage: Stage,
+}
+
+pub(super) struct Lowering<'a> {
     step: &'a str,
     relations: &'a [(String, Relation)],
+    pub(super) options: AggregateOptions,
     nodes: &'a mut Vec<Node>,
     parts: usize,
+    /// How many have become nodes.
+    pub(super) aggregates: usize,
+    /// Whether what is lowered is the input of an aggregate.
+    pub(super) below_aggregate: bool,
+    /// Whether an aggregate remembers every key for good.
+    pub(super) growing: bool,
+    late: Vec<Input>,
+}
+
+/// What a node with state sends on.
+pub(super) struct Out {
+    pub schema: SchemaRef,
+    pub known: Known,
+    /// Whether rows may be late.
+    pub late: bool,
 }
 
 impl Lowering<'_> {
-    fn plan(&mut self, plan: &LogicalPlan) -> Result<Rel, SqlError> {
+    pub(super) fn plan(&mut self, plan: &LogicalPlan) -> Result<Rel, SqlError> {
         match plan {
             LogicalPlan::TableScan(scan) => self.scan(scan),
             LogicalPlan::SubqueryAlias(alias) => self.plan(&alias.input),
-            LogicalPlan::Filter(filter) => {
-                let input = self.plan(&filter.input)?;
-                let predicate = physical(&filter.predicate, filter.input.schema())?;
-                self.apply(
-                    input,
-                    |stage| stage.filter.is_none() && stage.exprs.is_none(),
-                    |stage| {
-                        stage.filter = Some(predicate);
-                    },
-                )
-            }
-            LogicalPlan::Projection(projection) => {
-                let input = self.plan(&projection.input)?;
-                let below = projection.input.schema();
-                let exprs = projection.expr.iter().map(|e| physical(e, below));
-                let exprs = exprs.collect::<Result<Vec<_>, _>>()?;
-                let schema = arrow_schema(&projection.schema);
-                self.apply(
-                    input,
-                    |stage| stage.exprs.is_none(),
-                    |stage| {
-                        stage.exprs = Some(exprs);
-                        stage.schema = schema;
-                    },
-                )
-            }
+            LogicalPlan::Filter(filter) => self.filter(filter),
+            LogicalPlan::Projection(projection) => self.projection(projection),
             LogicalPlan::Union(union) => self.union(union),
             LogicalPlan::Join(join) => self.join(join),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
+            LogicalPlan::Extension(extension) => self.extension(extension),
             LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => Err(SqlError::new(
                 "the query reads no stream, or can never give a row",
                 "read a source or a step in FROM, and look at the condition in WHERE",
             )),
             other => Err(refused(other)),
         }
+    }
+
+    fn extension(&mut self, extension: &Extension) -> Result<Rel, SqlError> {
+        match barrier::below(extension) {
+            Some(below) => self.plan(below),
+            None => Err(refused(&LogicalPlan::Extension(extension.clone()))),
+        }
+    }
+
+    fn filter(&mut self, filter: &Filter) -> Result<Rel, SqlError> {
+        let input = self.plan(&filter.input)?;
+        let below = filter.input.schema();
+        input.known().refuse_windows(&filter.predicate, below)?;
+        let predicate = physical(&filter.predicate, below)?;
+        self.apply(
+            input,
+            |stage| stage.filter.is_none() && stage.exprs.is_none(),
+            |stage| {
+                stage.filter = Some(predicate);
+            },
+        )
+    }
+
+    fn projection(&mut self, projection: &Projection) -> Result<Rel, SqlError> {
+        let input = self.plan(&projection.input)?;
+        let below = projection.input.schema();
+        let known = input.known().projected(&projection.expr, below)?;
+        let exprs = projection.expr.iter().map(|e| physical(e, below));
+        let exprs = exprs.collect::<Result<Vec<_>, _>>()?;
+        let schema = arrow_schema(&projection.schema);
+        self.apply(
+            input,
+            |stage| stage.exprs.is_none(),
+            |stage| {
+                stage.exprs = Some(exprs);
+                stage.schema = schema;
+                stage.known = known;
+            },
+        )
     }
 
     fn scan(&mut self, scan: &TableScan) -> Result<Rel, SqlError> {
@@ -169,18 +242,24 @@ impl Lowering<'_> {
             return Err(SqlError::new(message, "this is a bug in Millrace; please report it"));
         }
         let schema = arrow_schema(&scan.projected_schema);
-        let stage = |inputs, full: &SchemaRef| {
-            let mut stage = Stage::of(inputs, schema.clone());
-            let all = full.fields().len();
-            stage.columns = scan.projection.clone().filter(|p| !p.iter().copied().eq(0..all));
-            stage
+        let stage = |inputs, full: &SchemaRef, times: &Times| {
+            let all = 0..full.fields().len();
+            let columns = scan.projection.clone().filter(|p| !p.iter().copied().eq(all));
+            let declared = times.keys().map(|at| full.field(*at).name().clone()).collect();
+            let times = match &columns {
+                Some(columns) => times::picked(times, columns.iter().map(|at| Some(*at))),
+                None => times.clone(),
+            };
+            let mut stage = Stage::of(inputs, schema.clone(), Known::of(times));
+            stage.known.declared = declared;
+            Stage { columns, ..stage }
         };
         Ok(match relation {
             Relation::Stream(endpoint) => {
-                Rel::Stream(stage(endpoint.inputs.clone(), &endpoint.schema))
+                Rel::Stream(stage(endpoint.inputs.clone(), &endpoint.schema, &endpoint.times))
             }
             Relation::Table(table, full) => {
-                let stage = stage(Vec::new(), full);
+                let stage = stage(Vec::new(), full, &Times::new());
                 Rel::Table(TableRel { table: *table, view: Vec::new(), stage })
             }
         })
@@ -204,7 +283,8 @@ impl Lowering<'_> {
             Rel::Table(mut table) => {
                 if !has_room(&table.stage) {
                     table.view.push(table.stage.project_plan());
-                    table.stage = Stage::of(Vec::new(), table.stage.schema.clone());
+                    table.stage =
+                        Stage::of(Vec::new(), table.stage.schema.clone(), Known::default());
                 }
                 change(&mut table.stage);
                 Rel::Table(table)
@@ -215,6 +295,7 @@ impl Lowering<'_> {
     fn union(&mut self, union: &Union) -> Result<Rel, SqlError> {
         let schema = arrow_schema(&union.schema);
         let mut inputs = Vec::new();
+        let mut common: Option<Times> = None;
         for branch in &union.inputs {
             let Rel::Stream(mut stage) = self.plan(branch)? else {
                 return Err(SqlError::new(
@@ -222,6 +303,12 @@ impl Lowering<'_> {
                     "read the table's file with a [source] to make a stream of it",
                 ));
             };
+            stage.known.refuse_open_windows()?;
+            stage.known.calls.clear();
+            common = Some(match common {
+                Some(times) => times::union(&times, &stage.known.times),
+                None => stage.known.times.clone(),
+            });
             // The branches agree in types; names and nullability are those of the first.
             // A node is read once, however often it is named: a branch that repeats another needs
             // nodes of its own.
@@ -237,84 +324,18 @@ impl Lowering<'_> {
             stage.schema = schema.clone();
             inputs.extend(self.node_of(stage).inputs);
         }
-        Ok(Rel::Stream(Stage::of(inputs, schema)))
-    }
-
-    fn join(&mut self, join: &Join) -> Result<Rel, SqlError> {
-        let left = self.plan(&join.left)?;
-        let right = self.plan(&join.right)?;
-        let (stream, table, table_first) = match (left, right) {
-            (Rel::Stream(stream), Rel::Table(table)) => (stream, table, false),
-            (Rel::Table(table), Rel::Stream(stream)) => (stream, table, true),
-            (Rel::Stream(_), Rel::Stream(_)) => {
-                return Err(SqlError::new(
-                    "a join of two streams is not supported yet",
-                    "join a stream with a [table], or bring the streams together with UNION ALL",
-                ));
-            }
-            (Rel::Table(_), Rel::Table(_)) => {
-                return Err(SqlError::new(
-                    "a join of two tables before the stream",
-                    "join the stream with one table after the other",
-                ));
-            }
-        };
-        let kind = lookup_kind(join.join_type, table_first)?;
-        if join.on.is_empty() {
-            return Err(SqlError::new(
-                "the join has no equality between the stream and the table",
-                "join on a key: ... ON stream.key = table.key",
-            ));
-        }
-        if join.null_equality == NullEquality::NullEqualsNull || join.null_aware {
-            return Err(SqlError::new(
-                "a join in which null equals null, or NOT IN over a column with nulls",
-                "use `=` in ON, or NOT EXISTS",
-            ));
-        }
-        let (stream_schema, table_schema) = match table_first {
-            false => (join.left.schema(), join.right.schema()),
-            true => (join.right.schema(), join.left.schema()),
-        };
-        let mut stream_keys = Vec::new();
-        let mut table_keys = Vec::new();
-        for (left, right) in &join.on {
-            let (of_stream, of_table) = if table_first { (right, left) } else { (left, right) };
-            stream_keys.push(physical(of_stream, stream_schema)?);
-            table_keys.push(physical(of_table, table_schema)?);
-        }
-        let both = join.left.schema().join(join.right.schema())?;
-        let filter = join.filter.as_ref().map(|f| physical(f, &both)).transpose()?;
-        let mut view = table.view;
-        if !table.stage.is_trivial() {
-            view.push(table.stage.project_plan());
-        }
-        let schema = arrow_schema(&join.schema);
-        let plan = LookupPlan {
-            table: table.table,
-            view,
-            stream_keys,
-            table_keys,
-            kind,
-            filter,
-            table_first,
-            both: arrow_schema(&both),
-            schema: schema.clone(),
-        };
-        let stream = if stream.is_trivial() { stream } else { self.node_of(stream) };
-        let node = self.node(NodeKind::Lookup(plan), stream.inputs, schema.clone());
-        Ok(Rel::Stream(Stage::of(vec![Input { node, port: 0 }], schema)))
+        Ok(Rel::Stream(Stage::of(inputs, schema, Known::of(common.unwrap_or_default()))))
     }
 
     /// The stage as a node of its own, and an empty stage on top of it.
-    fn node_of(&mut self, stage: Stage) -> Stage {
+    pub(super) fn node_of(&mut self, stage: Stage) -> Stage {
         if stage.is_trivial() {
             return stage;
         }
         let plan = stage.project_plan();
-        let schema = stage.schema.clone();
-        let node = self.node(NodeKind::Project(plan), stage.inputs, schema.clone());
-        Stage::of(vec![Input { node, port: 0 }], schema)
+        let (schema, known) = (stage.schema, stage.known);
+        let node = self.node(NodeKind::Project(plan), stage.inputs, schema.clone(), &known);
+        Stage::of(vec![node], schema, known)
     }
 
     /// The last node gets the step's name; a query that changes nothing still is a node.
@@ -324,26 +345,48 @@ impl Lowering<'_> {
                 && self.parts > 0);
         if !own {
             let plan = stage.project_plan();
-            self.node(NodeKind::Project(plan), stage.inputs, stage.schema);
+            self.node(NodeKind::Project(plan), stage.inputs, stage.schema, &stage.known);
         }
         let last = self.nodes.len() - 1;
         self.nodes[last].name = self.step.to_owned();
-        Input { node: last, port: 0 }
+        Input { node: last, port: MAIN }
     }
 
-    fn node(&mut self, kind: NodeKind, inputs: Vec<Input>, schema: SchemaRef) -> usize {
+    pub(super) fn node(
+        &mut self,
+        kind: NodeKind,
+        inputs: Vec<Input>,
+        schema: SchemaRef,
+        known: &Known,
+    ) -> Input {
         self.parts += 1;
         let name = format!("{}#{}", self.step, self.parts);
+        let times = known.times.clone();
         let ports = vec![
-            Port::timeless("main", schema),
+            Port { name: "main".to_owned(), schema, times },
             Port::timeless("errors", dead_letter::SCHEMA.clone()),
         ];
         self.nodes.push(Node { name, kind, inputs, ports, event_time: None });
-        self.nodes.len() - 1
+        Input { node: self.nodes.len() - 1, port: MAIN }
+    }
+
+    /// A node over `stage` that may find rows late.
+    pub(super) fn keyed(&mut self, kind: NodeKind, stage: Stage, out: Out) -> Input {
+        let Out { schema, known, late } = out;
+        let input = (stage.schema.clone(), stage.known.times.clone());
+        let node = self.node(kind, stage.inputs, schema, &known);
+        if late {
+            let late = Input { port: LATE, ..node };
+            let (schema, times) = input;
+            let ports = &mut self.nodes[node.node].ports;
+            ports.push(Port { name: "late".to_owned(), schema, times });
+            self.late.push(late);
+        }
+        node
     }
 }
 
-fn physical(expr: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>, SqlError> {
+pub(super) fn physical(expr: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>, SqlError> {
     Ok(create_physical_expr(
         expr,
         schema,
@@ -352,26 +395,8 @@ fn physical(expr: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>, Sql
     )?)
 }
 
-fn arrow_schema(schema: &DFSchema) -> SchemaRef {
+pub(super) fn arrow_schema(schema: &DFSchema) -> SchemaRef {
     Arc::new(Schema::new(schema.as_arrow().fields().clone()))
-}
-
-fn lookup_kind(join: JoinType, table_first: bool) -> Result<LookupKind, SqlError> {
-    Ok(match (join, table_first) {
-        (JoinType::Inner, _) => LookupKind::Inner,
-        (JoinType::Left, false) | (JoinType::Right, true) => LookupKind::Left,
-        (JoinType::LeftSemi, false) | (JoinType::RightSemi, true) => LookupKind::Semi,
-        (JoinType::LeftAnti, false) | (JoinType::RightAnti, true) => LookupKind::Anti,
-        _ => {
-            return Err(SqlError::new(
-                format!(
-                    "a {join} join that keeps rows of the table which no row of the stream met"
-                ),
-                "a table never ends being met; keep the stream's rows instead: stream LEFT JOIN \
-                 table",
-            ));
-        }
-    })
 }
 
 fn limit() -> SqlError {
@@ -385,9 +410,9 @@ fn refused(plan: &LogicalPlan) -> SqlError {
             "ORDER BY on a stream",
             "a stream has no end at which it could be sorted; remove ORDER BY",
         ),
-        LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => SqlError::new(
-            "GROUP BY, DISTINCT and aggregates are not supported yet",
-            "project, filter, UNION ALL and joins with a [table] are",
+        LogicalPlan::Distinct(_) => SqlError::new(
+            "DISTINCT ON on a stream",
+            "group by the columns, or use a step with `deduplicate`",
         ),
         LogicalPlan::Window(_) => {
             SqlError::new("OVER (...) on a stream", "remove the window function, or write a plugin")
@@ -397,7 +422,7 @@ fn refused(plan: &LogicalPlan) -> SqlError {
             let what = what.split([':', ' ']).next().unwrap_or_default().to_owned();
             SqlError::new(
                 format!("{what} is not supported on a stream"),
-                "project, filter, UNION ALL and joins with a [table] are",
+                "project, filter, GROUP BY, UNION ALL and joins with a [table] are",
             )
         }
     }

@@ -1,12 +1,19 @@
 //! SQL to operators: DataFusion parses, analyses and optimises; what is left of its logical plan
 //! becomes nodes of ours.
 
+mod aggregate;
+mod barrier;
 mod context;
+mod functions;
+mod join;
 mod lower;
 mod purity;
+mod trace;
 
+pub use aggregate::AggregateOptions;
 pub use context::references;
-pub use lower::lower;
+pub(crate) use functions::{gcd, windows};
+pub use lower::{Lowered, lower};
 
 use std::sync::Arc;
 

@@ -1,7 +1,17 @@
 //! What keyed steps remember: by step, key group and key.
 
-mod key;
+mod backend;
 mod step;
 
-pub use key::{KEY_GROUPS, key_group, task_of_group};
-pub use step::{Changes, Key, NEVER, StepState};
+mod changes;
+mod segment;
+
+mod key;
+mod rows;
+
+pub use backend::StateBackend;
+pub use changes::Changes;
+pub use key::{KEY_GROUPS, Key, NEVER, groups_of_task, key_group, task_of_group};
+pub use rows::{EncodedRows, RowCodec};
+pub use segment::{Segment, state_directory};
+pub use step::StepState;

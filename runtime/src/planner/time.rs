@@ -1,0 +1,83 @@
+//! Where event time is declared, and which streams still have it.
+
+use arrow::datatypes::DataType;
+
+use super::build::Builder;
+use super::names::{ERRORS, LATE};
+use crate::config::{EventTimeConfig, Timespan};
+use crate::diagnostic::{Diagnostic, suggest};
+use crate::plan::{EventTime, Input, Port, TimeColumn, Times, times};
+
+impl Builder<'_> {
+    /// Checks the event time that `step` declares for rows of `ports`, and notes it there.
+    /// `None` if there is none, or a mistake.
+    pub(super) fn event_time(
+        &mut self,
+        step: &str,
+        config: Option<&EventTimeConfig>,
+        ports: &mut [Port],
+    ) -> Option<EventTime> {
+        let config = config?;
+        let column = &*config.column;
+        let place = config.column.place();
+        let at = |port: &Port| match port.name.as_str() {
+            ERRORS | LATE => None,
+            _ => port.schema.index_of(column).ok(),
+        };
+        let at: Vec<_> = ports.iter().map(at).collect();
+        let Some((port, index)) = at.iter().enumerate().find_map(|(p, at)| Some((p, (*at)?)))
+        else {
+            let names = ports.iter().flat_map(|port| port.schema.fields().iter());
+            let names = names.map(|field| field.name().as_str());
+            let help = suggest(column, names).unwrap_or_else(|| {
+                "event time stands where the column first exists: on a source that parses, or on \
+                 the step behind it"
+                    .to_owned()
+            });
+            self.error(place, format!("`{step}` has no column `{column}`"), help);
+            return None;
+        };
+        let found = ports[port].schema.field(index).data_type().clone();
+        if !matches!(found, DataType::Timestamp(..)) {
+            let message = format!("event time `{column}` is {found}, not a timestamp");
+            let help = "give the source a schema with `timestamp` or `timestamp[ms]` for it, or \
+                        cast it in a SQL step and declare event_time there";
+            self.error(place, message, help);
+            return None;
+        }
+        if let Some(port) = ports.iter().find(|p| p.name != LATE && !p.times.is_empty()) {
+            let has = port.times.keys().next().map(|at| port.schema.field(*at).name().clone());
+            let message = format!("`{step}` has event time already: `{}`", has.unwrap_or_default());
+            let help = "declare event_time once, where the column first exists";
+            self.error(place, message, help);
+            return None;
+        }
+        for (port, at) in ports.iter_mut().zip(&at) {
+            port.times.extend(at.map(|at| (at, TimeColumn::Time { lag: 0 })));
+        }
+        Some(EventTime {
+            step: step.to_owned(),
+            columns: at,
+            delay: micros(config.delay),
+            idle: config.idle.0,
+        })
+    }
+
+    /// The times that all of these have.
+    pub(super) fn times_of(&self, inputs: &[Input]) -> Times {
+        let mut all = inputs.iter().map(|input| &self.nodes[input.node].ports[input.port].times);
+        let Some(first) = all.next() else { return Times::new() };
+        all.fold(first.clone(), |common, other| times::union(&common, other))
+    }
+
+    /// Tells of state that only grows.
+    pub(super) fn warn_growing(&mut self, place: crate::diagnostic::Place, step: &str, help: &str) {
+        let message = format!("the state of `{step}` grows with the number of its keys");
+        self.found.push(Diagnostic::warning(place, message).help(help));
+    }
+}
+
+/// A length of time in microseconds.
+pub(super) fn micros(time: Timespan) -> i64 {
+    i64::try_from(time.0.as_micros()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
+}

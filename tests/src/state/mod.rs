@@ -1,0 +1,4 @@
+//! State, through the interface that operators use.
+
+mod changes;
+mod rows;
