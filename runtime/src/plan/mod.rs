@@ -7,8 +7,8 @@ pub mod times;
 
 pub(crate) use facts::schema_of;
 pub use facts::{
-    Described, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest, ProbeError,
-    ProbeKey, Probed,
+    Described, DescribedKeyed, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest,
+    ProbeError, ProbeKey, Probed,
 };
 pub use keyed::{
     AggregatePlan, DedupBound, DedupPlan, LettersPlan, OutputColumn, WindowKind, WindowPlan,
