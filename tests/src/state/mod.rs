@@ -1,4 +1,5 @@
 //! State, through the interface that operators use.
 
 mod changes;
+mod model;
 mod rows;
