@@ -22,6 +22,10 @@ const MERGE_SHARE: usize = 16;
 /// The base's cache is at least as large, even in a test that gives state a few bytes.
 const CACHE_MIN: usize = 1 << 20;
 
+/// One entry may be changed per transaction for so many bytes of memory: each may take a page of
+/// 4 KiB, of which the base's cache holds some.
+const BYTES_PER_CHANGE: usize = 1 << 10;
+
 /// How the memory for state is shared out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -29,15 +33,18 @@ pub(super) struct Limits {
     pub cache: usize,
     /// The maps of all steps.
     pub maps: usize,
-    /// Segments that are merged at once.
+    /// Segments that are merged at once, in bytes.
     pub merge: u64,
+    /// Entries that one transaction of the base changes: they are in memory until it is committed.
+    pub transaction: usize,
 }
 
 impl Limits {
     pub fn new(memory_max: usize) -> Self {
         let cache = (memory_max / CACHE_SHARE).max(CACHE_MIN);
         let maps = memory_max - memory_max / CACHE_SHARE - memory_max / MERGE_SHARE * 2;
-        Self { cache, maps, merge: (memory_max / MERGE_SHARE) as u64 }
+        let transaction = (memory_max / BYTES_PER_CHANGE).clamp(16, 1 << 17);
+        Self { cache, maps, merge: (memory_max / MERGE_SHARE) as u64, transaction }
     }
 }
 
@@ -209,7 +216,7 @@ impl Merger {
             .map(|waiting| waiting.read(&*self.storage, &self.directory))
             .collect::<Result<Vec<_>>>()?;
         let merged = Merged::new(bytes.iter().map(|bytes| bytes.as_slice()))?;
-        self.base.merge(&merged, batch.to, &self.stop)
+        self.base.merge(&merged, batch.to, self.limits.transaction, &self.stop)
     }
 }
 

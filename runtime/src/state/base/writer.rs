@@ -16,8 +16,6 @@ use crate::error::Result;
 use crate::state::key::{KEY_GROUPS, Key, NEVER};
 use crate::state::merge::{Change, Merged};
 
-/// Most entries that one transaction changes: they are in memory until it is committed.
-const TRANSACTION_ENTRIES_MAX: usize = 1 << 17;
 /// For each entry that is merged so many others are looked at whether they have expired.
 const SWEPT_PER_ENTRY: usize = 2;
 const SWEPT_MIN: usize = 1024;
@@ -33,13 +31,19 @@ enum Work<'a> {
 
 impl Base {
     /// Does what `merged` tells, which brings the base from what it has to the epoch `to`, in
-    /// transactions of a bounded size. Between them it holds a part of what is to come, which does
+    /// transactions that change `entries_max` entries at most. Between them it holds a part of what is to come, which does
     /// no harm as long as the changes are read before the base. Returns whether it got to the end
     /// before `stop`.
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt`: nothing but what was committed before is in the base.
-    pub fn merge(&self, merged: &Merged, to: Epoch, stop: &AtomicBool) -> Result<bool> {
+    pub fn merge(
+        &self,
+        merged: &Merged,
+        to: Epoch,
+        entries_max: usize,
+        stop: &AtomicBool,
+    ) -> Result<bool> {
         let mut steps = self.published().steps.clone();
         prepare(merged, &mut steps);
         let mut work = merged.steps.iter().flat_map(|(step, changes)| {
@@ -52,11 +56,11 @@ impl Base {
         let mut unfinished = None;
         loop {
             let transaction = self.begin()?;
-            let mut writer = Writer { steps: &mut steps, left: TRANSACTION_ENTRIES_MAX };
+            let mut writer = Writer { steps: &mut steps, left: entries_max };
             let is_last = writer
                 .write(&transaction, &mut work, &mut unfinished)
                 .map_err(|e| self.broken(e))?;
-            done += TRANSACTION_ENTRIES_MAX - writer.left;
+            done += entries_max - writer.left;
             writer.left = SWEPT_MIN + SWEPT_PER_ENTRY * done;
             let mut end = || {
                 if is_last {
