@@ -80,11 +80,6 @@ impl DedupStep {
         })
     }
 
-    /// How far this step has come, the end of all input not counted.
-    pub fn watermark(&self) -> Watermark {
-        self.watermark
-    }
-
     /// How many rows were dropped since the step was opened.
     pub fn duplicates(&self) -> u64 {
         self.duplicates
@@ -151,7 +146,7 @@ impl DedupStep {
         let (keys, recent) = (&self.keys, &mut self.recent);
         let key = |row: &usize| Key { group: (hashes[*row] >> 56) as u8, bytes: keys.row(*row) };
         let wanted: Vec<Key> = rows.iter().map(key).collect();
-        self.state.get_many(&wanted, &mut |at, value| {
+        self.state.get_many(&wanted, |at, value| {
             let Some(value) = value else { return Ok(()) };
             let (times, _) = value.as_chunks::<8>();
             let times = times.iter().map(|time| i64::from_le_bytes(*time));
@@ -251,6 +246,10 @@ impl Operator for DedupStep {
     fn freeze(&mut self, changes: &mut Changes, _: &mut Outputs) -> Result<()> {
         self.flush()?;
         self.state.freeze(changes)
+    }
+
+    fn reached(&self) -> Option<Watermark> {
+        Some(self.watermark)
     }
 }
 
