@@ -183,7 +183,7 @@ impl Merger {
         let mut queue = self.queue();
         queue.check()?;
         queue.kept.push_back(epoch);
-        if queue.kept.len() > self.keep + 1 {
+        while queue.kept.len() > self.keep + 1 {
             queue.kept.pop_front();
         }
         // The tasks have read them when they started.
