@@ -151,7 +151,7 @@ impl DedupStep {
         let (keys, recent) = (&self.keys, &mut self.recent);
         let key = |row: &usize| Key { group: (hashes[*row] >> 56) as u8, bytes: keys.row(*row) };
         let wanted: Vec<Key> = rows.iter().map(key).collect();
-        self.state.get_many(&wanted, &mut |at, value| {
+        self.state.get_many(&wanted, |at, value| {
             let Some(value) = value else { return Ok(()) };
             let (times, _) = value.as_chunks::<8>();
             let times = times.iter().map(|time| i64::from_le_bytes(*time));

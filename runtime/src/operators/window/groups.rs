@@ -207,7 +207,8 @@ impl Groups {
         Ok(())
     }
 
-    /// Counts rows into `groups` groups, of which `indices` gives that of each row.
+    /// Counts rows into `groups` groups, of which `indices` gives that of each row. Each group must
+    /// have a row.
     ///
     /// # Errors
     /// As [`update`](Self::update).
@@ -234,7 +235,8 @@ impl Groups {
         Ok(())
     }
 
-    /// As [`merge`](Self::merge), into `groups` groups, of which `indices` gives that of each.
+    /// As [`merge`](Self::merge), into `groups` groups, of which `indices` gives that of each. Each
+    /// group must have one.
     ///
     /// # Errors
     /// As [`update`](Self::update).

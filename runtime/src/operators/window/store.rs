@@ -132,7 +132,7 @@ impl Store {
         let mut found = vec![false; partial.rows];
         let mut states: Vec<u8> = Vec::new();
         let mut ends: Vec<(usize, usize)> = Vec::new();
-        self.state.get_many(&keys, &mut |at, value| {
+        self.state.get_many(&keys, |at, value| {
             if let Some(value) = value {
                 found[at] = true;
                 states.extend_from_slice(value);
