@@ -57,12 +57,9 @@ impl Input {
     pub fn random(shape: Shape, random: &mut StdRng) -> Self {
         let mut id = 0;
         let mut partition = || {
-            let mut seen = i64::MIN;
             let mut row = |at: usize| {
                 id += 1;
                 let ts = START + at as i64 * shape.step - random.random_range(0..=shape.disorder);
-                let watermark = Watermark::behind(seen, shape.delay).0;
-                seen = seen.max(ts);
                 Row {
                     id,
                     k: random.random_bool(0.9).then(|| random.random_range(0..shape.keys)),
@@ -73,12 +70,25 @@ impl Input {
                         .then(|| f64::from(random.random_range(0..4000)) / 8.0),
                     flag: random.random_bool(0.5),
                     ts,
-                    watermark,
+                    watermark: i64::MIN,
                 }
             };
             (0..shape.rows).map(&mut row).collect::<Vec<_>>()
         };
-        Self { partitions: (0..shape.partitions).map(|_| partition()).collect() }
+        let mut input = Self { partitions: (0..shape.partitions).map(|_| partition()).collect() };
+        input.set_clocks(shape.delay);
+        input
+    }
+
+    /// The clocks of the partitions, after rows were changed.
+    pub fn set_clocks(&mut self, delay: i64) {
+        for partition in &mut self.partitions {
+            let mut seen = i64::MIN;
+            for row in partition {
+                row.watermark = Watermark::behind(seen, delay).0;
+                seen = seen.max(row.ts);
+            }
+        }
     }
 
     pub fn rows(&self) -> impl Iterator<Item = &Row> {

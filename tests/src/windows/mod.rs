@@ -1,8 +1,10 @@
 //! Windows, aggregates and deduplication against DataFusion in batch: whatever the batches, the
 //! watermarks, the number of tasks, the ends of epochs and the crashes, the same rows come out.
 
+mod dedup;
 mod flow;
 mod input;
+mod modes;
 mod oracle;
 
 use std::sync::Arc;
@@ -59,6 +61,10 @@ fn ids(flow: &Flow, sink: &str) -> Vec<i64> {
         .collect();
     ids.sort_unstable();
     ids
+}
+
+fn ids_len(flow: &Flow, sink: &str) -> usize {
+    flow.done.get(&format!("sink.{sink}")).into_iter().flatten().map(|batch| batch.len()).sum()
 }
 
 const AGGREGATES: &str = "count(*) AS a1, count(v) AS a2, sum(x) AS a3, sum(amount) AS a4,

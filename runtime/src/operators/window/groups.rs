@@ -300,10 +300,22 @@ impl Groups {
 
     fn take_keys(&mut self, rows: usize) -> Result<Vec<ArrayRef>> {
         match &mut self.values {
-            Some(values) if rows > 0 => Ok(values.emit(EmitTo::All)?),
+            Some(values) if rows > 0 => take_keys(values.as_mut()),
             Some(_) | None => Ok(Vec::new()),
         }
     }
+}
+
+/// Takes the keys out of a table, which is then empty.
+///
+/// # Errors
+/// If DataFusion can't give them.
+pub(super) fn take_keys(values: &mut dyn GroupValues) -> Result<Vec<ArrayRef>> {
+    let rows = values.len();
+    let keys = values.emit(EmitTo::All)?;
+    // What was emitted may still be looked up in some tables, until they are cleared.
+    values.clear_shrink(rows);
+    Ok(keys)
 }
 
 /// Groups with what their aggregates give.
