@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, NodeMetrics};
 use crate::operator::Operator;
-use crate::operators::{Decode, Letters, Lookup, LookupView, PluginStep, Project};
+use crate::operators::{
+    Decode, DedupStep, Letters, Lookup, LookupView, PluginStep, Project, WindowStep,
+};
 use crate::plan::{Node, NodeKind, Plan};
 use crate::plugin::PluginHost;
 use crate::sink::{self, SinkContext};
@@ -51,8 +53,21 @@ impl<'a> Shared<'a> {
         state: StepState,
         reached: Watermark,
     ) -> Result<Box<dyn Operator>> {
-        let _ = (at, state, reached);
-        Err(Error::internal("a step with state that has none"))
+        let node: &Node = &self.plan.nodes[at];
+        let name = &node.name;
+        Ok(match &node.kind {
+            NodeKind::Window(plan) => Box::new(WindowStep::open(name, plan, state, reached)?),
+            NodeKind::Dedup(plan) => Box::new(DedupStep::open(name, plan, state, reached)?),
+            NodeKind::Source(_)
+            | NodeKind::Decode(_)
+            | NodeKind::Plugin(_)
+            | NodeKind::Project(_)
+            | NodeKind::Lookup(_)
+            | NodeKind::Letters(_)
+            | NodeKind::Sink(_) => {
+                return Err(Error::internal("a step without state in a keyed task"));
+            }
+        })
     }
 
     /// What runs at the node `at` in one lane.
