@@ -1,7 +1,7 @@
 # The two commands are `make demo` and `make test`; the rest serves them.
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/millrace/target
 WASM_TARGET := wasm32-unknown-unknown
-PLUGINS := safe_parse enrich fraud_rules
+PLUGINS := safe_parse enrich fraud_rules velocity sessionize top_k haversine
 MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
 
 .PHONY: demo test build plugins test-plugins bench flights setup clean

@@ -1,54 +1,109 @@
-//! A plan to tasks: which source lane runs which nodes. Pure.
+//! A plan to tasks: which group of tasks runs which nodes. Pure.
 
 use std::collections::BTreeSet;
 
-use crate::config::SourceConfig;
-use crate::plan::{Node, NodeKind, Plan, SourcePlan};
+use crate::config::{GENERATOR_PARTITIONS, SourceConfig};
+use crate::plan::{NodeKind, Plan, SourcePlan};
 
-/// All tasks of a job.
+/// All tasks of a job: groups that read sources first, then each group after those that feed it.
 #[derive(Debug)]
 pub struct Graph {
     pub groups: Vec<Group>,
 }
 
-/// The lanes of one source, which run the same chain of nodes side by side.
+/// Tasks that run the same nodes side by side: the lanes of a source, or the tasks among which
+/// the keys of a step with state are divided.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The plan's node of the source.
-    pub source: usize,
-    pub lanes: usize,
-    /// The nodes that the source's rows reach, in the plan's order, the source not among them.
+    /// The plan's node of the source or of the step with state.
+    pub head: usize,
+    pub tasks: usize,
+    /// The nodes that the head's rows reach without passing a step with state, in the plan's
+    /// order, the head not among them.
     pub nodes: Vec<usize>,
+    /// The steps with state that they reach next.
+    pub outlets: Vec<Outlet>,
+}
+
+/// Where rows leave a group for a step with state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlet {
+    pub node: usize,
+    /// The nodes of the group whose event time the rows have: on each path the last that
+    /// declares it.
+    pub clocks: Vec<usize>,
+    /// Whether there is a path without one from the head, whose own event time counts then.
+    pub head: bool,
 }
 
 impl Graph {
     pub fn new(plan: &Plan) -> Self {
-        let group = |(at, node): (usize, &Node)| {
-            let NodeKind::Source(source) = &node.kind else { return None };
-            let lanes = plan.parallelism.min(lanes_max(&source.plan));
-            Some(Group { source: at, lanes, nodes: reached(plan, at) })
-        };
-        Self { groups: plan.nodes.iter().enumerate().filter_map(group).collect() }
+        let sources = plan.nodes.iter().enumerate().filter_map(|(at, node)| match &node.kind {
+            NodeKind::Source(source) => Some((at, plan.parallelism.min(lanes_max(&source.plan)))),
+            _ => None,
+        });
+        let mut groups: Vec<Group> =
+            sources.map(|(head, tasks)| Group::new(plan, head, tasks)).collect();
+        for (at, node) in plan.nodes.iter().enumerate() {
+            // Where dead letters take the place of sources, some steps get no rows.
+            let is_fed = |group: &Group| group.outlets.iter().any(|outlet| outlet.node == at);
+            if node.kind.keys().is_some() && groups.iter().any(is_fed) {
+                groups.push(Group::new(plan, at, plan.parallelism));
+            }
+        }
+        Self { groups }
     }
 }
 
-/// Without keyed state no row has to leave its lane: all that a source's rows pass through runs
-/// in one task, and rows move from operator to operator without a queue.
-fn reached(plan: &Plan, source: usize) -> Vec<usize> {
-    let mut reached = BTreeSet::from([source]);
-    for (at, node) in plan.nodes.iter().enumerate() {
-        if node.inputs.iter().any(|input| reached.contains(&input.node)) {
-            reached.insert(at);
+impl Group {
+    /// Rows move from operator to operator without a queue: only on their way to a step with
+    /// state do they leave their task.
+    fn new(plan: &Plan, head: usize, tasks: usize) -> Self {
+        let mut reached = BTreeSet::from([head]);
+        let mut nodes = Vec::new();
+        let mut fed = Vec::new();
+        for (at, node) in plan.nodes.iter().enumerate() {
+            if at == head || !node.inputs.iter().any(|input| reached.contains(&input.node)) {
+                continue;
+            }
+            if node.kind.keys().is_some() {
+                fed.push(at);
+            } else {
+                reached.insert(at);
+                nodes.push(at);
+            }
         }
+        let mut group = Self { head, tasks, nodes, outlets: Vec::new() };
+        group.outlets = fed.into_iter().map(|node| group.outlet(plan, node)).collect();
+        group
     }
-    reached.remove(&source);
-    reached.into_iter().collect()
+
+    fn outlet(&self, plan: &Plan, node: usize) -> Outlet {
+        let mut outlet = Outlet { node, clocks: Vec::new(), head: false };
+        let mut seen = BTreeSet::new();
+        let mut waiting: Vec<usize> = plan.nodes[node].inputs.iter().map(|i| i.node).collect();
+        while let Some(at) = waiting.pop() {
+            let own = at == self.head || self.nodes.contains(&at);
+            if !own || !seen.insert(at) {
+                continue;
+            }
+            if plan.nodes[at].event_time.is_some() {
+                outlet.clocks.push(at);
+            } else if at == self.head {
+                outlet.head = plan.nodes[at].kind.keys().is_some();
+            } else {
+                waiting.extend(plan.nodes[at].inputs.iter().map(|input| input.node));
+            }
+        }
+        outlet
+    }
 }
 
 /// How many lanes can read the source at the same time.
 fn lanes_max(source: &SourcePlan) -> usize {
     match source {
-        SourcePlan::Config(SourceConfig::File(_) | SourceConfig::Generator(_)) => usize::MAX,
+        SourcePlan::Config(SourceConfig::File(_)) => usize::MAX,
+        SourcePlan::Config(SourceConfig::Generator(_)) => GENERATOR_PARTITIONS,
         SourcePlan::Config(SourceConfig::Stdin(_) | SourceConfig::Socket(_)) => 1,
         SourcePlan::Replay(_) => 1,
     }

@@ -25,6 +25,7 @@ mod graph;
 pub mod plan;
 pub mod planner;
 mod sql;
+mod watermark;
 
 pub mod config;
 pub mod operator;

@@ -33,6 +33,26 @@ pub trait Operator: Send {
     fn freeze(&mut self, _: &mut Changes, _: &mut Outputs) -> Result<()> {
         Ok(())
     }
+
+    /// When it wants to be called with the clock's time, in microseconds since 1970: the next of
+    /// its timers of processing time.
+    fn wakes_at(&self) -> Option<i64> {
+        None
+    }
+
+    /// The clock has come to `now`, which is not before the time that it asked for.
+    ///
+    /// # Errors
+    /// Ends the job.
+    fn wake(&mut self, _now: i64, _: &mut Outputs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Up to where it has acted on event time, for the checkpoint: given to it again when it is
+    /// opened after a restart. `None` if it has no state.
+    fn reached(&self) -> Option<Watermark> {
+        None
+    }
 }
 
 /// Batches on their way out, each with the index of its port.

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::job::{Observer, Progress, Summary};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, NodeMetrics};
 use crate::plan::{NodeKind, Plan, SinkPlan};
+use crate::time::Watermark;
 
 /// Where progress goes: always to standard error, as rows may go to standard output.
 pub struct Terminal {
@@ -80,6 +81,32 @@ struct Report<'a> {
 struct NodeReport<'a> {
     rows_in: u64,
     ports: BTreeMap<&'a str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_time: Option<EventTime>,
+}
+
+/// How far event time has come at a node.
+#[derive(Serialize)]
+struct EventTime {
+    /// RFC 3339; `end` once no more rows can come. `null` before the first row.
+    watermark: Option<String>,
+    /// The partition with the lowest watermark, as `source/partition`.
+    held_back_by: Option<String>,
+}
+
+impl EventTime {
+    fn of(node: &NodeMetrics) -> Option<Self> {
+        let (watermark, holder) = node.time.get()?;
+        let held_back_by = holder.map(|holder| format!("{}/{}", holder.source, holder.name));
+        let watermark = match watermark {
+            Watermark::NONE => None,
+            Watermark::END => Some("end".to_owned()),
+            Watermark(micros) => {
+                jiff::Timestamp::from_microsecond(micros).ok().map(|t| t.to_string())
+            }
+        };
+        Some(Self { watermark, held_back_by })
+    }
 }
 
 fn report<'a>(
@@ -89,9 +116,10 @@ fn report<'a>(
     elapsed: Duration,
     rate: f64,
 ) -> Report<'a> {
-    let node = |node: &'a crate::metrics::NodeMetrics| {
+    let node = |node: &'a NodeMetrics| {
         let ports = node.ports.iter().map(|(name, rows)| (name.as_str(), rows.get())).collect();
-        (node.name.as_str(), NodeReport { rows_in: node.rows_in.get(), ports })
+        let event_time = EventTime::of(node);
+        (node.name.as_str(), NodeReport { rows_in: node.rows_in.get(), ports, event_time })
     };
     Report {
         name: &plan.name,
@@ -154,12 +182,13 @@ impl Observer for Terminal {
         let totals = Totals::of(progress.plan, progress.metrics);
         let rate = self.rate(totals.rows_in, progress.elapsed);
         let line = format!(
-            "epoch {}  in {}  out {}  errors {}  {}/s",
+            "epoch {}  in {}  out {}  errors {}  {}/s{}",
             progress.epoch,
             HumanCount(totals.rows_in),
             HumanCount(totals.rows_out),
             HumanCount(totals.errors),
-            HumanCount(rate as u64)
+            HumanCount(rate as u64),
+            watermark(progress.metrics).unwrap_or_default()
         );
         match &mut self.mode {
             Mode::Quiet => {}
@@ -196,6 +225,15 @@ fn memory_peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
+/// The lowest watermark of the pipeline, and who holds it back.
+fn watermark(metrics: &Metrics) -> Option<String> {
+    let times = metrics.nodes.iter().filter_map(|node| node.time.get());
+    let lowest = times.filter(|(_, holder)| holder.is_some()).min_by_key(|(time, _)| *time)?;
+    let (Watermark(micros), Some(holder)) = lowest else { return None };
+    let time = jiff::Timestamp::from_microsecond(micros).ok()?;
+    Some(format!("  watermark {time} ({}/{})", holder.source, holder.name))
 }
 
 fn text(plan: &Plan, summary: &Summary, totals: &Totals, rate: f64) -> String {

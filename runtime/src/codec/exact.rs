@@ -20,10 +20,15 @@ impl ExactIntegers {
         Self { fields: fields.clone(), keys: names.into_iter().map(key).collect() }
     }
 
+    /// Whether any of the records in `bytes` may hold a fraction where an integer belongs.
+    pub fn is_suspect(&self, bytes: &[u8]) -> bool {
+        self.keys.iter().any(|key| is_suspect(key, bytes))
+    }
+
     /// The name of the first field that holds a fraction where an integer belongs.
     pub fn fraction(&self, record: &[u8]) -> Option<String> {
         // Looking at the bytes is quick and may suspect too much; parsing is sure.
-        if !self.keys.iter().any(|key| is_suspect(key, record)) {
+        if !self.is_suspect(record) {
             return None;
         }
         match serde_json::from_slice(record) {

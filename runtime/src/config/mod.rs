@@ -25,6 +25,8 @@ const PARALLELISM_MAX: usize = 256;
 /// Most rows in a batch: the plugin contract's own bound.
 pub const BATCH_ROWS_MAX: usize = 65_536;
 
+/// The partitions of a generator: as many lanes can read it at most.
+pub const GENERATOR_PARTITIONS: usize = 64;
 /// Most epochs that a checkpoint keeps.
 const KEEP_MAX: usize = 1000;
 

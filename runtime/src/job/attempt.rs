@@ -1,25 +1,22 @@
 //! One try at a job: from the last checkpoint to its end or its first error.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased, unbounded};
+use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
 
 use super::build::{Shared, metrics};
+use super::spawn::{Spawner, reading};
 use super::{JobOptions, Observer, Progress, Summary};
 use crate::checkpoint::{Action, Commit, Event, Protocol, Recovered, Store, TaskId};
+use crate::config::Trigger;
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::metrics::Metrics;
-use crate::plan::{NodeKind, Plan, REPLAY_PREFIX};
+use crate::plan::{Plan, REPLAY_PREFIX};
 use crate::plugin::PluginHost;
-use crate::sink::{self, Published, Publisher, SinkContext};
-use crate::source::{self, OpenContext, Positions};
-use crate::task::{self, Barrier, Chain, Report};
+use crate::sink::{self, Published, Publisher};
+use crate::state::StateBackend;
+use crate::task::{Barrier, Control, EpochPart, Report};
 
 /// The first epoch comes early, so that output is seen soon after the start.
 const FIRST_EPOCH: Duration = Duration::from_millis(50);
@@ -36,20 +33,40 @@ pub fn run(
 ) -> Result<Summary> {
     let storage = &options.storage;
     let store = Store::open(&plan.checkpoint.directory, &plan.name, &**storage)?;
-    let recovered = recover(plan, options, &store)?;
+    let mut recovered = recover(plan, options, &store)?;
     let metrics = metrics(plan);
     let shared = Shared::new(plan, plugins)?;
     let _fresh: Vec<_> = shared.tables.iter().filter_map(|table| table.keep_fresh()).collect();
+    let state = StateBackend::open(
+        &plan.checkpoint.directory,
+        storage.clone(),
+        std::mem::take(&mut recovered.segments),
+        plan.state_memory as usize,
+    )?;
     let (reports, inbox) = unbounded();
-    let tasks = spawn(plan, &shared, &recovered, options, &metrics, &reports)?;
+    let spawner = Spawner {
+        plan,
+        shared: &shared,
+        recovered: &recovered,
+        options,
+        metrics: &metrics,
+        state: &state,
+    };
+    let tasks = spawner.spawn(&reports)?;
     drop(reports);
     let mut coordinator = Coordinator {
         plan,
         store: &store,
+        state: &state,
         publisher: Publisher::new(plan, &recovered.id, storage.clone()),
-        protocol: Protocol::new(tasks.running.len(), recovered.epoch),
+        protocol: Protocol::new(
+            tasks.running.len(),
+            tasks.sources.len(),
+            reading(plan.trigger),
+            recovered.epoch,
+        ),
         sources: tasks.sources,
-        barriers: tasks.barriers,
+        controls: tasks.controls,
         collected: Commit::default(),
         published: Vec::new(),
         committed: recovered.epoch,
@@ -61,7 +78,7 @@ pub fn run(
     let result = coordinator.run(&inbox, &options.stop, &mut |epoch| report(epoch, observer));
     let epoch = coordinator.committed;
     // Tasks end when nobody sends barriers any more.
-    coordinator.barriers.clear();
+    coordinator.controls.clear();
     for task in tasks.running {
         // A panic was caught in the task and reported.
         let _ = task.join();
@@ -96,89 +113,15 @@ fn recover(plan: &Plan, options: &JobOptions, store: &Store) -> Result<Recovered
     Ok(recovered)
 }
 
-struct Tasks {
-    running: Vec<JoinHandle<()>>,
-    barriers: Vec<Sender<Barrier>>,
-    /// The source that each task reads.
-    sources: Vec<String>,
-}
-
-fn spawn(
-    plan: &Plan,
-    shared: &Shared,
-    recovered: &Recovered,
-    options: &JobOptions,
-    metrics: &Arc<Metrics>,
-    reports: &Sender<Report>,
-) -> Result<Tasks> {
-    let mut tasks = Tasks { running: Vec::new(), barriers: Vec::new(), sources: Vec::new() };
-    let none = Positions::new();
-    for group in Graph::new(plan).groups {
-        let node = &plan.nodes[group.source];
-        let NodeKind::Source(source) = &node.kind else { continue };
-        let context = OpenContext {
-            directory: &plan.directory,
-            lanes: group.lanes,
-            batch_rows: plan.batch_rows,
-            positions: recovered.positions.get(&source.name).unwrap_or(&none),
-            schema: node.ports[0].schema.clone(),
-            columns: source.columns.clone(),
-        };
-        let readers = source::open(&source.name, &source.plan, &context)?;
-        for (lane, reader) in readers.into_iter().enumerate() {
-            let context = SinkContext {
-                storage: options.storage.clone(),
-                id: recovered.id.clone(),
-                lane: format!("{}-{lane:02}", group.source),
-                epoch: recovered.epoch.next(),
-            };
-            let stages = group.nodes.iter().map(|at| Ok((*at, shared.stage(*at, &context)?)));
-            let stages = stages.collect::<Result<Vec<_>>>()?;
-            let chain = Chain::new(plan, group.source, stages, metrics.clone());
-            let (barriers, inbox) = bounded(1);
-            let task = tasks.running.len();
-            let reports = reports.clone();
-            let work = move || supervise(task, reader, chain, &inbox, &reports);
-            let thread = std::thread::Builder::new().name(format!("{}-{lane}", source.name));
-            let handle = thread.spawn(work);
-            let failed = |e| Error::unavailable("cannot start a thread").with(e);
-            tasks.running.push(handle.map_err(failed)?);
-            tasks.barriers.push(barriers);
-            tasks.sources.push(source.name.clone());
-        }
-    }
-    Ok(tasks)
-}
-
-/// Runs a task; an error or a panic ends in a report.
-fn supervise(
-    task: TaskId,
-    source: Box<dyn source::Source>,
-    chain: Chain,
-    barriers: &Receiver<Barrier>,
-    reports: &Sender<Report>,
-) {
-    let work = AssertUnwindSafe(|| task::run(task, source, chain, barriers, reports));
-    let error = match catch_unwind(work) {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error,
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
-            Error::internal(format!("a task panicked: {text}"))
-        }
-    };
-    // Without a coordinator the job is over.
-    let _ = reports.send(Report::Failed { error });
-}
-
 struct Coordinator<'a> {
     plan: &'a Plan,
     store: &'a Store,
+    state: &'a StateBackend,
     publisher: Publisher,
     protocol: Protocol,
+    /// The source that each lane reads.
     sources: Vec<String>,
-    barriers: Vec<Sender<Barrier>>,
+    controls: Vec<Sender<Control>>,
     /// What the tasks have reported of the epoch that is being collected.
     collected: Commit,
     /// Output in sight, which the next commit notes.
@@ -194,7 +137,11 @@ impl Coordinator<'_> {
         stop: &Receiver<()>,
         progress: &mut dyn FnMut(Epoch),
     ) -> Result<()> {
-        let mut due = Instant::now() + FIRST_EPOCH.min(self.plan.checkpoint.interval);
+        let interval = match self.plan.trigger {
+            Trigger::Interval(every) => every.0,
+            Trigger::Continuous | Trigger::AvailableNow => self.plan.checkpoint.interval,
+        };
+        let mut due = Instant::now() + FIRST_EPOCH.min(interval);
         let mut told = Instant::now();
         let quiet = never();
         let mut stop = stop;
@@ -213,7 +160,7 @@ impl Coordinator<'_> {
                     let now = Instant::now();
                     let is_due = now >= due;
                     if is_due {
-                        due = now + self.plan.checkpoint.interval;
+                        due = now + interval;
                     }
                     is_due.then_some(Event::Due)
                 }
@@ -228,8 +175,12 @@ impl Coordinator<'_> {
                 match action {
                     Action::None => break,
                     Action::End => return self.end(),
+                    Action::Go => {
+                        self.send(Control::Go);
+                        break;
+                    }
                     Action::Barrier { epoch, last } => {
-                        self.send(Barrier { epoch, last });
+                        self.send(Control::Barrier(Barrier { epoch, last }));
                         break;
                     }
                     Action::Commit { epoch, last } => {
@@ -249,35 +200,56 @@ impl Coordinator<'_> {
         match report {
             Report::Finished { task } => Ok(Event::Finished(task)),
             Report::Failed { error } => Err(error),
-            Report::Staged { task, positions, staged } => {
-                let source = &self.sources[task];
-                let positions = positions.into_iter().map(|(name, at)| (source.clone(), name, at));
-                self.collected.positions.extend(positions);
-                self.collected.staged.extend(staged);
+            Report::Drained { task, more } => Ok(Event::Drained { task, more }),
+            Report::Staged { task, part } => {
+                self.collect(task, *part);
                 Ok(Event::Staged(task))
             }
         }
     }
 
-    fn send(&self, barrier: Barrier) {
-        for task in &self.barriers {
-            // A task that is gone has reported why.
-            let _ = task.send(barrier);
+    fn collect(&mut self, task: TaskId, part: EpochPart) {
+        if let Some(source) = self.sources.get(task) {
+            let positions = part.positions.into_iter();
+            let positions = positions.map(|(name, at)| (source.clone(), name, at));
+            self.collected.positions.extend(positions);
+        }
+        self.collected.clocks.extend(part.clocks);
+        self.collected.staged.extend(part.staged);
+        self.collected.segments.extend(part.segment);
+        if let Some((step, watermark)) = part.reached {
+            // Tasks that have met the end of time differ in how far they had windows.
+            match self.collected.watermarks.iter_mut().find(|(name, _)| *name == step) {
+                Some((_, reached)) => *reached = watermark.0.max(*reached),
+                None => self.collected.watermarks.push((step, watermark.0)),
+            }
+        }
+    }
+
+    fn send(&self, control: Control) {
+        for lane in &self.controls {
+            // A lane that is gone has reported why.
+            let _ = lane.send(control);
         }
     }
 
     /// Whether there was anything to commit.
     fn commit(&mut self, epoch: Epoch, last: bool) -> Result<bool> {
         let mut commit = std::mem::take(&mut self.collected);
-        let empty = commit.positions.is_empty() && commit.staged.is_empty();
+        let empty = commit.positions.is_empty()
+            && commit.staged.is_empty()
+            && commit.segments.is_empty()
+            && commit.clocks.is_empty();
         if empty && !(last && self.publisher.is_waiting()) {
             return Ok(false);
         }
         commit.epoch = epoch;
+        commit.merged = self.state.merged();
         commit.published = std::mem::take(&mut self.published);
         commit.digests = self.digests();
         self.store.commit(&commit)?;
         self.committed = epoch;
+        self.state.committed(epoch, std::mem::take(&mut commit.segments))?;
         *self.progressed = true;
         self.published = self.publisher.publish(epoch, commit.staged, last)?;
         Ok(true)

@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, NodeMetrics};
-use crate::operators::{Decode, Letters, Lookup, LookupView, PluginStep, Project};
+use crate::operator::Operator;
+use crate::operators::{
+    Decode, DedupStep, Letters, Lookup, LookupView, PluginStep, Project, WindowStep,
+};
 use crate::plan::{Node, NodeKind, Plan};
 use crate::plugin::PluginHost;
 use crate::sink::{self, SinkContext};
+use crate::state::StepState;
 use crate::table::Table;
 use crate::task::Stage;
+use crate::time::Watermark;
 
 /// What all lanes of a job share.
 pub struct Shared<'a> {
@@ -36,6 +41,33 @@ impl<'a> Shared<'a> {
             }
         }
         Ok(Self { plan, plugins, tables, lookups })
+    }
+
+    /// What runs at the node `at`, a step with state, in one task.
+    ///
+    /// # Errors
+    /// If it can't be opened.
+    pub fn keyed(
+        &self,
+        at: usize,
+        state: StepState,
+        reached: Watermark,
+    ) -> Result<Box<dyn Operator>> {
+        let node: &Node = &self.plan.nodes[at];
+        let name = &node.name;
+        Ok(match &node.kind {
+            NodeKind::Window(plan) => Box::new(WindowStep::open(name, plan, state, reached)?),
+            NodeKind::Dedup(plan) => Box::new(DedupStep::open(name, plan, state, reached)?),
+            NodeKind::Source(_)
+            | NodeKind::Decode(_)
+            | NodeKind::Plugin(_)
+            | NodeKind::Project(_)
+            | NodeKind::Lookup(_)
+            | NodeKind::Letters(_)
+            | NodeKind::Sink(_) => {
+                return Err(Error::internal("a step without state in a keyed task"));
+            }
+        })
     }
 
     /// What runs at the node `at` in one lane.
@@ -74,6 +106,7 @@ pub fn metrics(plan: &Plan) -> Arc<Metrics> {
     let node = |node: &Node| NodeMetrics {
         name: node.name.clone(),
         rows_in: Default::default(),
+        time: Default::default(),
         ports: node.ports.iter().map(|port| (port.name.clone(), Default::default())).collect(),
     };
     Arc::new(Metrics { nodes: plan.nodes.iter().map(node).collect() })

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod build;
+mod spawn;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

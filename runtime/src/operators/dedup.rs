@@ -80,11 +80,6 @@ impl DedupStep {
         })
     }
 
-    /// How far this step has come, the end of all input not counted.
-    pub fn watermark(&self) -> Watermark {
-        self.watermark
-    }
-
     /// How many rows were dropped since the step was opened.
     pub fn duplicates(&self) -> u64 {
         self.duplicates
@@ -251,6 +246,10 @@ impl Operator for DedupStep {
     fn freeze(&mut self, changes: &mut Changes, _: &mut Outputs) -> Result<()> {
         self.flush()?;
         self.state.freeze(changes)
+    }
+
+    fn reached(&self) -> Option<Watermark> {
+        Some(self.watermark)
     }
 }
 

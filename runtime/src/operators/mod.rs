@@ -14,5 +14,6 @@ pub use dedup::DedupStep;
 pub use letters::Letters;
 pub use lookup::{Lookup, LookupView};
 pub use plugin::PluginStep;
+pub(crate) use project::evaluate;
 pub use project::{Project, project};
 pub use window::WindowStep;

@@ -59,15 +59,7 @@ impl PluginStep {
         let plan = &self.plan;
         let limits = limits(&plan.limits);
         let started = self.loaded.start(&plan.step, limits, &plan.config, plan.input.fields());
-        match started {
-            Ok((instance, _)) => Ok(instance),
-            Err(StartFailure::Call(failure)) => Err(failure),
-            Err(StartFailure::Config(errors)) => {
-                let texts: Vec<&str> = errors.iter().map(|e| e.message.as_str()).collect();
-                let message = format!("refused its config at a restart: {}", texts.join("; "));
-                Err(CallFailure::new("failed", message))
-            }
-        }
+        started.map(|(instance, _)| instance).map_err(StartFailure::failure)
     }
 
     /// What becomes of `part` of a batch, `offset` rows into it, whose call failed.

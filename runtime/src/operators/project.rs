@@ -59,7 +59,7 @@ pub fn project(plan: &ProjectPlan, batch: &Batch) -> Result<Batch> {
 ///
 /// # Errors
 /// If an expression fails on any row.
-pub(super) fn evaluate(
+pub(crate) fn evaluate(
     exprs: &[Arc<dyn PhysicalExpr>],
     rows: &RecordBatch,
 ) -> Result<Vec<ArrayRef>> {

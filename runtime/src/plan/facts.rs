@@ -72,6 +72,16 @@ pub trait PluginCatalog {
     /// # Errors
     /// Why the step can't run: the component, its configuration or its input.
     fn describe(&self, request: &PluginRequest) -> Result<Described, Vec<PluginRefusal>>;
+
+    /// [`describe`](Self::describe) for a step with these columns as its key.
+    ///
+    /// # Errors
+    /// As [`describe`](Self::describe).
+    fn describe_keyed(
+        &self,
+        request: &PluginRequest,
+        key: &[String],
+    ) -> Result<DescribedKeyed, Vec<PluginRefusal>>;
 }
 
 /// A plugin step as the pipeline file has it.
@@ -91,6 +101,16 @@ pub struct Described {
     pub digest: String,
     pub reads: Vec<String>,
     pub ports: Vec<DescribedPort>,
+}
+
+/// What a keyed plugin says.
+#[derive(Debug, Clone)]
+pub struct DescribedKeyed {
+    pub described: Described,
+    /// The columns of the key that it wants to see, once per key.
+    pub keys: Vec<String>,
+    pub state_version: u32,
+    pub reads_versions: Vec<u32>,
 }
 
 #[derive(Debug, Clone)]

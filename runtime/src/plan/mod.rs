@@ -7,8 +7,8 @@ pub mod times;
 
 pub(crate) use facts::schema_of;
 pub use facts::{
-    Described, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest, ProbeError,
-    ProbeKey, Probed,
+    Described, DescribedKeyed, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest,
+    ProbeError, ProbeKey, Probed,
 };
 pub use keyed::{
     AggregatePlan, DedupBound, DedupPlan, LettersPlan, OutputColumn, WindowKind, WindowPlan,
@@ -65,6 +65,31 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Writes all output, and the checkpoint, below `into` instead, so that the input can be read
+    /// once more beside what was made of it before.
+    pub fn redirect(&mut self, into: &std::path::Path) {
+        let checkpoint = into.join(".millrace").join(&self.name);
+        self.checkpoint.directory = checkpoint;
+        let dead_letters = self.checkpoint.dead_letters();
+        for node in &mut self.nodes {
+            let NodeKind::Sink(SinkPlan::File(sink)) = &mut node.kind else { continue };
+            sink.directory = match sink.directory.strip_prefix(&self.directory) {
+                _ if sink.dead_letters => dead_letters.clone(),
+                Ok(below) => into.join(below),
+                Err(_) => into.join(&node.name),
+            };
+        }
+    }
+
+    /// Leaves out rows whose event time is before `since`, in microseconds. Whether there is any
+    /// event time by which to tell.
+    pub fn leave_out_before(&mut self, since: i64) -> bool {
+        let times = self.nodes.iter_mut().filter_map(|node| node.event_time.as_mut());
+        times.map(|event_time| event_time.since = Some(since)).count() > 0
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct CheckpointPlan {
     pub directory: PathBuf,
@@ -109,6 +134,8 @@ pub struct EventTime {
     pub delay: i64,
     /// A partition that has been polled empty for so long no longer holds the watermark back.
     pub idle: Duration,
+    /// Rows that were before are left out, where a part of the input is read once more.
+    pub since: Option<i64>,
 }
 
 /// Sources of dead letters are called so in the checkpoint, with the step's name behind it.

@@ -6,10 +6,11 @@ use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::buffer::Buffer;
 use arrow::compute::cast;
 use arrow::datatypes::Fields;
-use millrace_columns::{FlatColumns, FlatField, Node, crossing_type, decode, encode};
+use millrace_columns::{FlatColumns, FlatField, LayoutError, Node, crossing_type, decode, encode};
 
 use super::bindings::millrace::plugin::types as wit;
-use super::instance::{CallFailure, Instance};
+use super::host::cut;
+use super::instance::{CallFailure, Instance, said};
 use crate::dead_letter::Refusal;
 use crate::error::{Error, Result};
 
@@ -18,7 +19,6 @@ use crate::error::{Error, Result};
 const ROWS_OUT_PER_ROW_MAX: usize = 1024;
 const ROWS_OUT_MAX: usize = 1 << 20;
 const CODE_BYTES_MAX: usize = 64;
-const TEXT_BYTES_MAX: usize = 4096;
 
 /// What a call returned, checked.
 #[derive(Debug)]
@@ -37,9 +37,77 @@ pub struct PortRows {
     pub columns: Vec<ArrayRef>,
 }
 
-/// The columns that cross, encoded once and sliced for every try.
+/// Columns that cross, encoded.
+pub struct Flat(FlatColumns);
+
+/// [`Flat`] as the bindings want it.
+pub struct FlatParts<'a> {
+    nodes: Vec<wit::Node>,
+    buffers: Vec<&'a [u8]>,
+}
+
+impl Flat {
+    /// # Errors
+    /// If a column has no counterpart in the contract, which planning rules out.
+    pub fn of(columns: &[ArrayRef]) -> Result<Self> {
+        let mut flat = FlatColumns::default();
+        encode(columns, &mut flat).map_err(|e| Error::internal("cannot encode").with(e))?;
+        Ok(Self(flat))
+    }
+
+    pub fn parts(&self) -> FlatParts<'_> {
+        FlatParts {
+            nodes: self.0.nodes.iter().copied().map(Into::into).collect(),
+            buffers: self.0.buffers.iter().map(Buffer::as_slice).collect(),
+        }
+    }
+}
+
+impl FlatParts<'_> {
+    pub fn param(&self) -> wit::ColumnsParam<'_> {
+        wit::ColumnsParam { nodes: &self.nodes, buffers: &self.buffers }
+    }
+}
+
+/// The columns `reads` of `rows` in the types that cross.
+///
+/// # Errors
+/// If a column has no counterpart in the contract, which planning rules out.
+pub fn pick(rows: &RecordBatch, reads: &[usize]) -> Result<Vec<ArrayRef>> {
+    reads.iter().map(|at| crossing(rows.column(*at))).collect()
+}
+
+/// A column in the type that crosses.
+///
+/// # Errors
+/// If it has none, which planning rules out.
+pub fn crossing(column: &ArrayRef) -> Result<ArrayRef> {
+    match crossing_type(column.data_type()) {
+        Some(to) if to == *column.data_type() => Ok(column.clone()),
+        Some(to) => Ok(cast(column, &to)?),
+        None => Err(Error::internal("a column without a type that crosses")),
+    }
+}
+
+/// Returned columns, checked against `fields` and `rows`.
+///
+/// # Errors
+/// The first contradiction.
+pub fn from_flat(
+    columns: wit::ColumnsResult,
+    fields: &Fields,
+    rows: usize,
+) -> Result<Vec<ArrayRef>, LayoutError> {
+    let flat = FlatColumns {
+        nodes: columns.nodes.into_iter().map(Node::from).collect(),
+        buffers: columns.buffers.into_iter().map(Buffer::from_vec).collect(),
+    };
+    decode(fields, flat, rows)
+}
+
+/// A batch for a plugin of the world `transform`.
 pub struct Crossing {
-    flat: FlatColumns,
+    flat: Flat,
     rows: u32,
 }
 
@@ -49,18 +117,7 @@ impl Crossing {
     /// # Errors
     /// If a column has no counterpart in the contract, which planning rules out.
     pub fn new(rows: &RecordBatch, reads: &[usize]) -> Result<Self> {
-        let column = |at: &usize| -> Result<ArrayRef> {
-            let column = rows.column(*at);
-            match crossing_type(column.data_type()) {
-                Some(to) if to == *column.data_type() => Ok(column.clone()),
-                Some(to) => Ok(cast(column, &to)?),
-                None => Err(Error::internal("a column without a type that crosses")),
-            }
-        };
-        let columns = reads.iter().map(column).collect::<Result<Vec<_>>>()?;
-        let mut flat = FlatColumns::default();
-        encode(&columns, &mut flat).map_err(|e| Error::internal("cannot encode").with(e))?;
-        Ok(Self { flat, rows: rows.num_rows() as u32 })
+        Ok(Self { flat: Flat::of(&pick(rows, reads)?)?, rows: rows.num_rows() as u32 })
     }
 
     /// Calls the plugin and checks what it returns against `ports`, the columns of each port.
@@ -72,12 +129,10 @@ impl Crossing {
         instance: &mut Instance,
         ports: &[&Fields],
     ) -> Result<CallOutput, CallFailure> {
-        let nodes: Vec<wit::Node> = self.flat.nodes.iter().copied().map(Into::into).collect();
-        let buffers: Vec<&[u8]> = self.flat.buffers.iter().map(Buffer::as_slice).collect();
-        let output = instance.process(self.rows, &nodes, &buffers)?;
-        check(output, ports, self.rows as usize).map_err(|lie| {
-            CallFailure::new("lie", format!("returned what contradicts the contract: {lie}"))
-        })
+        let parts = self.flat.parts();
+        let batch = wit::Batch { rows: self.rows, columns: parts.param() };
+        let output = instance.process(batch).and_then(said)?;
+        check(output, ports, self.rows as usize).map_err(CallFailure::lie)
     }
 }
 
@@ -86,9 +141,25 @@ impl Crossing {
 /// # Errors
 /// The first contradiction.
 pub fn check(output: wit::Output, ports: &[&Fields], rows: usize) -> Result<CallOutput, String> {
-    let rows_max = rows.saturating_mul(ROWS_OUT_PER_ROW_MAX).min(ROWS_OUT_MAX);
-    let mut checked: Vec<PortRows> = Vec::with_capacity(output.ports.len().min(ports.len()));
-    for returned in output.ports {
+    let ports = check_ports(output.ports, ports, rows, 0)?;
+    let errors = check_errors(output.errors, &ports, rows, 0)?;
+    Ok(CallOutput { ports, errors })
+}
+
+/// Checks the rows for each port. Rows from number `rows` on stand for one of `keys` keys.
+///
+/// # Errors
+/// The first contradiction.
+pub fn check_ports(
+    returned: Vec<wit::PortOutput>,
+    ports: &[&Fields],
+    rows: usize,
+    keys: usize,
+) -> Result<Vec<PortRows>, String> {
+    let sources = rows.saturating_add(keys);
+    let rows_max = sources.saturating_mul(ROWS_OUT_PER_ROW_MAX).min(ROWS_OUT_MAX);
+    let mut checked: Vec<PortRows> = Vec::with_capacity(returned.len().min(ports.len()));
+    for returned in returned {
         let port = returned.port as usize;
         let Some(adds) = ports.get(port) else {
             return Err(format!("port {port} of {}", ports.len()));
@@ -99,31 +170,32 @@ pub fn check(output: wit::Output, ports: &[&Fields], rows: usize) -> Result<Call
         let selected = match returned.rows {
             wit::Selection::All => None,
             wit::Selection::Rows(selected) => {
-                if let Some(beyond) = selected.iter().find(|row| **row as usize >= rows) {
-                    return Err(format!("port {port}: row {beyond} of {rows}"));
+                if let Some(beyond) = selected.iter().find(|row| **row as usize >= sources) {
+                    return Err(format!("port {port}: row {beyond} of {sources}"));
                 }
                 if selected.len() > rows_max {
-                    return Err(format!("port {port}: {} rows from {rows}", selected.len()));
+                    return Err(format!("port {port}: {} rows from {sources}", selected.len()));
                 }
                 Some(UInt32Array::from(selected))
             }
         };
         let count = selected.as_ref().map_or(rows, arrow::array::Array::len);
-        let flat = FlatColumns {
-            nodes: returned.columns.nodes.into_iter().map(Node::from).collect(),
-            buffers: returned.columns.buffers.into_iter().map(Buffer::from_vec).collect(),
-        };
-        let columns = decode(adds, flat, count).map_err(|e| format!("port {port}: {e}"))?;
+        let columns =
+            from_flat(returned.columns, adds, count).map_err(|e| format!("port {port}: {e}"))?;
         checked.push(PortRows { port, rows: selected, columns });
     }
-    let errors = check_errors(output.errors, &checked, rows)?;
-    Ok(CallOutput { ports: checked, errors })
+    Ok(checked)
 }
 
-fn check_errors(
+/// Checks the refused rows beside those that are on `ports`.
+///
+/// # Errors
+/// The first contradiction.
+pub fn check_errors(
     errors: Vec<wit::RowError>,
     ports: &[PortRows],
     rows: usize,
+    keys: usize,
 ) -> Result<Vec<Refusal>, String> {
     if errors.is_empty() {
         return Ok(Vec::new());
@@ -134,7 +206,7 @@ fn check_errors(
     if ports.iter().any(|port| port.rows.is_none()) {
         return Err("row errors beside a port that has all rows".to_owned());
     }
-    let mut taken = vec![false; rows];
+    let mut taken = vec![false; rows + keys];
     for port in ports {
         for row in port.rows.iter().flat_map(|rows| rows.values()) {
             taken[*row as usize] = true;
@@ -142,7 +214,7 @@ fn check_errors(
     }
     let mut refusals = Vec::with_capacity(errors.len());
     for error in errors {
-        let Some(taken) = taken.get_mut(error.row as usize) else {
+        let Some(taken) = taken[..rows].get_mut(error.row as usize) else {
             return Err(format!("an error of row {} of {rows}", error.row));
         };
         if std::mem::replace(taken, true) {
@@ -157,8 +229,8 @@ fn check_errors(
         refusals.push(Refusal {
             row: error.row,
             code: error.code,
-            message: cut(error.message),
-            column: error.column.map(cut),
+            message: cut(&error.message).to_owned(),
+            column: error.column.map(|column| cut(&column).to_owned()),
             backtrace: None,
         });
     }
@@ -168,11 +240,6 @@ fn check_errors(
 fn is_code(code: &str) -> bool {
     (1..=CODE_BYTES_MAX).contains(&code.len())
         && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-}
-
-fn cut(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
-    text
 }
 
 /// The flat schema that a plugin is started with: of columns whose type crosses.

@@ -4,18 +4,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::Fields;
-
 use super::artifact::{self, digest};
 use super::bindings::millrace::plugin::types as wit;
-use super::boundary::flat_schema;
-use super::contract::Wanted;
+use super::contract::{Wanted, World};
 use super::engine::{MEMORY_MAX, engine};
-use super::instance::{CallFailure, Instance, InstanceLimits, Prepared};
+use super::instance::{InstanceLimits, Prepared};
+use super::loaded::{Loaded, StartFailure};
 use crate::config::LimitsConfig;
 use crate::diagnostic::suggest;
 use crate::error::{Error, Result};
-use crate::plan::{Described, DescribedPort, PluginCatalog, PluginRefusal, PluginRequest};
+use crate::plan::{
+    Described, DescribedKeyed, DescribedPort, PluginCatalog, PluginRefusal, PluginRequest,
+};
 
 /// More directories in which plugins are looked for, separated as in `PATH`.
 const PATH_VARIABLE: &str = "MILLRACE_PLUGIN_PATH";
@@ -25,14 +25,6 @@ pub struct PluginHost {
     directory: PathBuf,
     path: Vec<PathBuf>,
     loaded: Mutex<HashMap<String, Arc<Loaded>>>,
-}
-
-/// A compiled and checked component.
-pub struct Loaded {
-    pub digest: String,
-    pub bytes: usize,
-    pub wanted: Wanted,
-    pub prepared: Option<Prepared>,
 }
 
 /// What a component says of itself.
@@ -120,8 +112,10 @@ impl PluginHost {
         let component = artifact::load(engine, &bytes, &digest)
             .map_err(|e| Error::plugin(format!("{} cannot be loaded", path.display())).with(e))?;
         let wanted = Wanted::of(&component, engine);
-        let fits = wanted.foreign.is_empty() && wanted.transform;
-        let prepared = if fits { Some(Prepared::new(engine, &component)?) } else { None };
+        let prepared = match wanted.is_plugin() {
+            true => Some(Prepared::new(engine, &component, &wanted.worlds)?),
+            false => None,
+        };
         let loaded =
             Arc::new(Loaded { digest: digest.clone(), bytes: bytes.len(), wanted, prepared });
         all.insert(digest, loaded.clone());
@@ -154,12 +148,13 @@ impl PluginHost {
     pub fn inspect_file(&self, path: PathBuf) -> Result<Inspection> {
         let loaded = self.load(&path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let about = match &loaded.prepared {
-            None => Err("it can't be instantiated".to_owned()),
-            Some(prepared) => Instance::new(prepared, &name, limits(&LimitsConfig::default()))
+        let about = match loaded.wanted.worlds.first() {
+            Some(world) if loaded.prepared.is_some() => loaded
+                .instance(*world, &name, limits(&LimitsConfig::default()))
                 .and_then(|mut instance| instance.about())
                 .map(|about| (about.name, about.version, about.summary))
                 .map_err(|failure| failure.message),
+            _ => Err("it can't be instantiated".to_owned()),
         };
         Ok(Inspection {
             path,
@@ -171,35 +166,6 @@ impl PluginHost {
     }
 }
 
-impl Loaded {
-    /// A started instance.
-    ///
-    /// # Errors
-    /// Why it can't start.
-    pub fn start(
-        &self,
-        step: &str,
-        limits: InstanceLimits,
-        config: &str,
-        input: &Fields,
-    ) -> Result<(Instance, wit::Description), StartFailure> {
-        let Some(prepared) = &self.prepared else {
-            return Err(StartFailure::Call(CallFailure::new("failed", "it is no plugin")));
-        };
-        let mut instance = Instance::new(prepared, step, limits).map_err(StartFailure::Call)?;
-        let input = flat_schema(input);
-        let input: Vec<wit::FieldParam> = input.iter().map(Into::into).collect();
-        let started = instance.start(config, &input).map_err(StartFailure::Call)?;
-        Ok((instance, started.map_err(StartFailure::Config)?))
-    }
-}
-
-/// Why an instance can't start.
-pub enum StartFailure {
-    Call(CallFailure),
-    Config(Vec<wit::ConfigError>),
-}
-
 /// The limits of an instance.
 pub fn limits(config: &LimitsConfig) -> InstanceLimits {
     InstanceLimits {
@@ -209,8 +175,16 @@ pub fn limits(config: &LimitsConfig) -> InstanceLimits {
     }
 }
 
-impl PluginCatalog for PluginHost {
-    fn describe(&self, request: &PluginRequest) -> Result<Described, Vec<PluginRefusal>> {
+impl PluginHost {
+    /// The component of a request, if it is of one of `worlds` and may be used.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn wanted(
+        &self,
+        request: &PluginRequest,
+        worlds: &[World],
+    ) -> Result<Arc<Loaded>, Vec<PluginRefusal>> {
         let plugin = request.plugin;
         let component =
             |message: String, help: String| vec![PluginRefusal::Component { message, help }];
@@ -218,36 +192,53 @@ impl PluginCatalog for PluginHost {
         let loaded = self.load(&path).map_err(|e| {
             component(e.to_string(), "build it with `millrace plugin build`".to_owned())
         })?;
-        if let Some((message, help)) = loaded.wanted.refusal(plugin, request.grant_log) {
-            return Err(component(message, help));
-        }
-        let started = loaded.start(plugin, limits(request.limits), request.config, request.input);
-        match started {
-            Ok((_, description)) => described(&loaded.digest, description)
-                .map_err(|message| vec![PluginRefusal::Plugin { message }]),
-            Err(StartFailure::Call(failure)) => {
-                let message = format!("it failed to start: {}", failure.message);
-                Err(vec![PluginRefusal::Plugin { message }])
-            }
-            Err(StartFailure::Config(errors)) if errors.is_empty() => {
-                let message = "it refused to start without a reason".to_owned();
-                Err(vec![PluginRefusal::Plugin { message }])
-            }
-            Err(StartFailure::Config(errors)) => Err(errors
-                .into_iter()
-                .map(|e| PluginRefusal::Config { path: e.path, message: e.message })
-                .collect()),
+        let world = worlds.iter().find(|world| loaded.wanted.worlds.contains(world));
+        let world = world.or(worlds.first()).copied();
+        match loaded.wanted.refusal(plugin, world, request.grant_log) {
+            Some((message, help)) => Err(component(message, help)),
+            None => Ok(loaded),
         }
     }
 }
 
-fn described(digest: &str, description: wit::Description) -> Result<Described, String> {
+impl PluginCatalog for PluginHost {
+    fn describe(&self, request: &PluginRequest) -> Result<Described, Vec<PluginRefusal>> {
+        let loaded = self.wanted(request, &[World::Transform])?;
+        let limits = limits(request.limits);
+        let started = loaded.start(request.plugin, limits, request.config, request.input);
+        let (_, description) = started.map_err(StartFailure::refusals)?;
+        let ports =
+            ports(description.ports).map_err(|m| vec![PluginRefusal::Plugin { message: m }])?;
+        Ok(Described { digest: loaded.digest.clone(), reads: description.reads, ports })
+    }
+
+    fn describe_keyed(
+        &self,
+        request: &PluginRequest,
+        key: &[String],
+    ) -> Result<DescribedKeyed, Vec<PluginRefusal>> {
+        let loaded = self.wanted(request, &[World::Keyed])?;
+        let (limits, input) = (limits(request.limits), (request.input, key));
+        let started = loaded.start_keyed(request.plugin, limits, request.config, input);
+        let (_, description) = started.map_err(StartFailure::refusals)?;
+        let ports =
+            ports(description.ports).map_err(|m| vec![PluginRefusal::Plugin { message: m }])?;
+        let digest = loaded.digest.clone();
+        Ok(DescribedKeyed {
+            described: Described { digest, reads: description.reads, ports },
+            keys: description.keys,
+            state_version: description.state_version,
+            reads_versions: description.reads_versions,
+        })
+    }
+}
+
+fn ports(ports: Vec<wit::Port>) -> Result<Vec<DescribedPort>, String> {
     let port = |port: wit::Port| {
         let flat: Vec<_> = port.adds.into_iter().map(Into::into).collect();
         let adds =
             millrace_columns::unflatten(&flat).map_err(|e| format!("port `{}`: {e}", port.name))?;
         Ok(DescribedPort { name: port.name, adds, drops: port.drops })
     };
-    let ports = description.ports.into_iter().map(port).collect::<Result<Vec<_>, String>>()?;
-    Ok(Described { digest: digest.to_owned(), reads: description.reads, ports })
+    ports.into_iter().map(port).collect()
 }

@@ -4,11 +4,53 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
-/// The interface that every plugin of the world `transform` exports.
-const TRANSFORMER: &str = "millrace:plugin/transformer@0.1.0";
 const LOG: &str = "millrace:plugin/log@0.1.0";
-/// Always there: types, and the last words before a trap.
-const FREE: [&str; 2] = ["millrace:plugin/types@0.1.0", "millrace:plugin/fault@0.1.0"];
+/// Always there: types, the last words before a trap, and the large state of keyed plugins.
+const FREE: [&str; 3] =
+    ["millrace:plugin/types@0.1.0", "millrace:plugin/fault@0.1.0", "millrace:plugin/state@0.1.0"];
+
+/// What a plugin can be used as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum World {
+    Transform,
+    Keyed,
+    Aggregate,
+    Scalar,
+}
+
+impl World {
+    pub const ALL: [Self; 4] = [Self::Transform, Self::Keyed, Self::Aggregate, Self::Scalar];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Transform => "transform",
+            Self::Keyed => "keyed",
+            Self::Aggregate => "aggregate",
+            Self::Scalar => "scalar",
+        }
+    }
+
+    /// The interface that a plugin of this world exports.
+    pub fn interface(self) -> &'static str {
+        match self {
+            Self::Transform => "millrace:plugin/transformer@0.1.0",
+            Self::Keyed => "millrace:plugin/keyed-transformer@0.1.0",
+            Self::Aggregate => "millrace:plugin/aggregator@0.1.0",
+            Self::Scalar => "millrace:plugin/scalar-function@0.1.0",
+        }
+    }
+
+    /// How a pipeline uses a plugin of this world.
+    fn used_by(self) -> &'static str {
+        match self {
+            Self::Transform => "use it in a [step] without `key`",
+            Self::Keyed => "use it in a [step] with `key = [\"column\"]`",
+            Self::Aggregate | Self::Scalar => {
+                "name it in [function.NAME] and call NAME(...) in a SQL step"
+            }
+        }
+    }
+}
 
 /// What a component imports and exports, as far as it matters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,8 +59,8 @@ pub struct Wanted {
     pub imports: Vec<String>,
     /// Imports that are not part of the contract.
     pub foreign: Vec<String>,
-    /// Whether it is a plugin at all.
-    pub transform: bool,
+    /// What it can be used as; nothing if it is no plugin.
+    pub worlds: Vec<World>,
     pub exports: Vec<String>,
 }
 
@@ -39,12 +81,23 @@ impl Wanted {
             }
         }
         wanted.exports = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
-        wanted.transform = wanted.exports.iter().any(|name| name == TRANSFORMER);
+        let exports = |world: &World| wanted.exports.iter().any(|name| name == world.interface());
+        wanted.worlds = World::ALL.into_iter().filter(exports).collect();
         wanted
     }
 
-    /// Why the component can't be a plugin, with the remedy.
-    pub fn refusal(&self, plugin: &str, grant_log: bool) -> Option<(String, String)> {
+    /// Whether it can be instantiated.
+    pub fn is_plugin(&self) -> bool {
+        self.foreign.is_empty() && !self.worlds.is_empty()
+    }
+
+    /// Why the component can't be a plugin, or not one of `world`, with the remedy.
+    pub fn refusal(
+        &self,
+        plugin: &str,
+        world: Option<World>,
+        grant_log: bool,
+    ) -> Option<(String, String)> {
         if !self.foreign.is_empty() {
             let list = self.foreign.join("`, `");
             let wasi = self.foreign.iter().any(|name| name.starts_with("wasi:"));
@@ -57,11 +110,18 @@ impl Wanted {
             let message = format!("plugin `{plugin}` wants what no plugin may have: `{list}`");
             return Some((message, help.to_owned()));
         }
-        if !self.transform {
+        let Some(first) = self.worlds.first() else {
+            let interface = world.unwrap_or(World::Transform).interface();
             let exports = self.exports.join("`, `");
-            let message = format!("`{plugin}` is no plugin: it does not export `{TRANSFORMER}`");
+            let message = format!("`{plugin}` is no plugin: it does not export `{interface}`");
             let help = format!("it exports `{exports}`; build it against wit/ of this Millrace");
             return Some((message, help));
+        };
+        if let Some(world) = world.filter(|world| !self.worlds.contains(world)) {
+            let (is, wanted) = (first.name(), world.name());
+            let message =
+                format!("plugin `{plugin}` is of the world `{is}`, and `{wanted}` is needed here");
+            return Some((message, first.used_by().to_owned()));
         }
         if self.log && !grant_log {
             let message = format!("plugin `{plugin}` wants to log");

@@ -1,21 +1,18 @@
 //! One instance of a component, within limits.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Engine, ResourceLimiter, Store, Trap, WasmBacktrace};
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::{Engine, Store, Trap, WasmBacktrace};
 
-use super::bindings::exports::millrace::plugin::transformer as guest;
-use super::bindings::millrace::plugin::{fault, log, types};
-use super::bindings::{Transform, TransformPre};
+use super::bindings::exports::millrace::plugin as guest;
+use super::bindings::millrace::plugin::{fault, log, state, types};
+use super::contract::World;
 use super::engine::ticks;
+use super::host::{HostState, LargeState, Misuse, cut};
 use crate::error::{Error, Result};
 
-/// Texts from guests are cut at so many bytes.
-const TEXT_BYTES_MAX: usize = 4096;
-/// So many lines of log per call; more are dropped, and said to be.
-const LOG_LINES_MAX: u32 = 100;
-const TABLE_ELEMENTS_MAX: usize = 100_000;
 const BACKTRACE_FRAMES_MAX: usize = 20;
 
 /// Bounds on one instance and its calls.
@@ -39,60 +36,121 @@ impl CallFailure {
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), backtrace: None }
     }
+
+    /// What came back contradicts the contract.
+    pub fn lie(what: impl std::fmt::Display) -> Self {
+        Self::new("lie", format!("returned what contradicts the contract: {what}"))
+    }
 }
 
 /// A component that is ready to be instantiated.
 pub struct Prepared {
-    pre: TransformPre<HostState>,
+    pre: InstancePre<HostState>,
+    exports: Vec<Export>,
+}
+
+/// Where a component's functions of one world are.
+enum Export {
+    Transform(guest::transformer::GuestIndices),
+    Keyed(guest::keyed_transformer::GuestIndices),
+    Aggregate(guest::aggregator::GuestIndices),
+    Scalar(guest::scalar_function::GuestIndices),
+}
+
+/// The functions of one instance, of one world.
+enum Guest {
+    Transform(guest::transformer::Guest),
+    Keyed(guest::keyed_transformer::Guest),
+    Aggregate(guest::aggregator::Guest),
+    Scalar(guest::scalar_function::Guest),
 }
 
 impl Prepared {
+    /// A component that exports the interfaces of `worlds`.
+    ///
     /// # Errors
-    /// If the component wants what the host does not have.
-    pub fn new(engine: &Engine, component: &Component) -> Result<Self> {
+    /// If the component wants what the host does not have, or its functions are not the contract's.
+    pub fn new(engine: &Engine, component: &Component, worlds: &[World]) -> Result<Self> {
         let mut linker = Linker::<HostState>::new(engine);
         let wrong =
             |e: wasmtime::Error| Error::plugin("cannot be linked").with(e.into_boxed_dyn_error());
         log::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
         fault::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
+        state::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
         types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
         let pre = linker.instantiate_pre(component).map_err(wrong)?;
-        Ok(Self { pre: TransformPre::new(pre).map_err(wrong)? })
+        let exports = worlds.iter().map(|world| Export::find(*world, &pre).map_err(wrong));
+        let exports = exports.collect::<Result<_>>()?;
+        Ok(Self { pre, exports })
+    }
+}
+
+impl Export {
+    fn find(world: World, pre: &InstancePre<HostState>) -> wasmtime::Result<Self> {
+        Ok(match world {
+            World::Transform => Self::Transform(guest::transformer::GuestIndices::new(pre)?),
+            World::Keyed => Self::Keyed(guest::keyed_transformer::GuestIndices::new(pre)?),
+            World::Aggregate => Self::Aggregate(guest::aggregator::GuestIndices::new(pre)?),
+            World::Scalar => Self::Scalar(guest::scalar_function::GuestIndices::new(pre)?),
+        })
+    }
+
+    fn world(&self) -> World {
+        match self {
+            Self::Transform(_) => World::Transform,
+            Self::Keyed(_) => World::Keyed,
+            Self::Aggregate(_) => World::Aggregate,
+            Self::Scalar(_) => World::Scalar,
+        }
+    }
+
+    fn load(
+        &self,
+        store: &mut Store<HostState>,
+        instance: &wasmtime::component::Instance,
+    ) -> wasmtime::Result<Guest> {
+        Ok(match self {
+            Self::Transform(at) => Guest::Transform(at.load(store, instance)?),
+            Self::Keyed(at) => Guest::Keyed(at.load(store, instance)?),
+            Self::Aggregate(at) => Guest::Aggregate(at.load(store, instance)?),
+            Self::Scalar(at) => Guest::Scalar(at.load(store, instance)?),
+        })
     }
 }
 
 /// A running instance. After a failed call it must be dropped.
 pub struct Instance {
     store: Store<HostState>,
-    transform: Transform,
+    guest: Guest,
     limits: InstanceLimits,
 }
 
 impl Instance {
-    /// Instantiates a component. `step` names it in logs.
+    /// Instantiates a component to use it as one of `world`. `step` names it in logs.
     ///
     /// # Errors
     /// If it does not fit into its limits, or its start-up code fails.
     pub fn new(
         prepared: &Prepared,
+        world: World,
         step: &str,
         limits: InstanceLimits,
     ) -> Result<Self, CallFailure> {
         let engine = prepared.pre.engine();
-        let state = HostState {
-            step: step.to_owned(),
-            memory_bytes_max: limits.memory_bytes,
-            memory_denied: false,
-            fault: None,
-            log_lines: 0,
-        };
-        let mut store = Store::new(engine, state);
+        let mut store = Store::new(engine, HostState::new(step, limits.memory_bytes));
         store.limiter(|state| state);
         store.set_hostcall_fuel(limits.output_bytes);
         store.set_epoch_deadline(ticks(limits.deadline));
-        let instantiated = prepared.pre.instantiate(&mut store);
-        let transform = instantiated.map_err(|e| failure(&e, store.data_mut(), &limits))?;
-        Ok(Self { store, transform, limits })
+        let Some(export) = prepared.exports.iter().find(|export| export.world() == world) else {
+            let message = format!("it is no plugin of the world `{}`", world.name());
+            return Err(CallFailure::new("failed", message));
+        };
+        let loaded = prepared
+            .pre
+            .instantiate(&mut store)
+            .and_then(|instance| export.load(&mut store, &instance));
+        let guest = loaded.map_err(|e| failure(&e, store.data_mut(), &limits))?;
+        Ok(Self { store, guest, limits })
     }
 
     /// Who the plugin is.
@@ -100,108 +158,118 @@ impl Instance {
     /// # Errors
     /// If the call fails.
     pub fn about(&mut self) -> Result<types::About, CallFailure> {
-        self.call(|guest, store| guest.call_about(store))
+        self.call(|guest, store| match guest {
+            Guest::Transform(guest) => guest.call_about(store),
+            Guest::Keyed(guest) => guest.call_about(store),
+            Guest::Aggregate(guest) => guest.call_about(store),
+            Guest::Scalar(guest) => guest.call_about(store),
+        })
     }
 
-    /// Starts the plugin; what it says against its configuration is the inner error.
-    ///
-    /// # Errors
-    /// If the call fails.
-    pub fn start(
-        &mut self,
-        config: &str,
-        input: &[types::FieldParam],
-    ) -> Result<Result<types::Description, Vec<types::ConfigError>>, CallFailure> {
-        self.call(|guest, store| guest.call_start(store, config, input))
+    /// Gives the plugin the large state of `keys` keys until [`reclaim`](Self::reclaim).
+    pub fn lend(&mut self, state: Arc<Mutex<dyn LargeState>>, keys: u32) {
+        self.store.data_mut().large = Some((state, keys));
     }
 
-    /// One batch.
-    ///
-    /// # Errors
-    /// If the call fails, or the plugin says that it did.
-    pub fn process(
-        &mut self,
-        rows: u32,
-        nodes: &[types::Node],
-        buffers: &[&[u8]],
-    ) -> Result<types::Output, CallFailure> {
-        let batch = types::Batch { rows, columns: types::ColumnsParam { nodes, buffers } };
-        let returned = self.call(|guest, store| guest.call_process(store, batch))?;
-        returned.map_err(|message| CallFailure::new("failed", cut(&message)))
+    /// Takes back what was lent.
+    pub fn reclaim(&mut self) {
+        self.store.data_mut().large = None;
     }
 
     fn call<R>(
         &mut self,
-        call: impl FnOnce(&guest::Guest, &mut Store<HostState>) -> wasmtime::Result<R>,
+        call: impl FnOnce(&Guest, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<R, CallFailure> {
-        let state = self.store.data_mut();
-        // What one call was denied, or said, is no reason for the failure of a later one.
-        (state.log_lines, state.memory_denied, state.fault) = (0, false, None);
+        self.store.data_mut().begin_call();
         self.store.set_epoch_deadline(ticks(self.limits.deadline));
-        let guest = self.transform.millrace_plugin_transformer();
-        let called = call(guest, &mut self.store);
+        let called = call(&self.guest, &mut self.store);
         called.map_err(|e| failure(&e, self.store.data_mut(), &self.limits))
     }
 }
 
-/// What the host keeps for one instance.
-pub struct HostState {
-    step: String,
-    memory_bytes_max: usize,
-    /// Whether the guest asked for more memory than it may have.
-    memory_denied: bool,
-    /// The guest's last words.
-    fault: Option<String>,
-    log_lines: u32,
+/// Calls that exist in one world only. What a plugin says against its configuration is the inner
+/// error of `start`; the `err` of any other call is a failure.
+macro_rules! calls {
+    ($($world:ident { $(
+        $(#[$doc:meta])* $name:ident => $export:ident(
+            $($argument:ident: $type:ty),*
+        ) -> $result:ty;
+    )+ })+) => {
+        impl Instance {$($(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            /// If the call fails.
+            pub fn $name(&mut self, $($argument: $type),*) -> Result<$result, CallFailure> {
+                self.call(|guest, store| match guest {
+                    Guest::$world(guest) => guest.$export(store, $($argument),*),
+                    _ => Err(wasmtime::format_err!("called as what it is not")),
+                })
+            }
+        )+)+}
+    };
 }
 
-impl ResourceLimiter for HostState {
-    fn memory_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let granted = desired <= self.memory_bytes_max;
-        self.memory_denied |= !granted;
-        Ok(granted)
-    }
+type Fallible<T> = Result<T, String>;
+type Startable<T> = Result<T, Vec<types::ConfigError>>;
 
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
+calls! {
+    Transform {
+        /// Starts the plugin.
+        start => call_start(
+            config: &str, input: &[types::FieldParam<'_>]
+        ) -> Startable<types::Description>;
+        /// One batch.
+        process => call_process(input: types::Batch<'_>) -> Fallible<types::Output>;
+    }
+    Keyed {
+        /// Starts the plugin.
+        start_keyed => call_start(
+            config: &str, input: &[types::FieldParam<'_>], key: &[&str]
+        ) -> Startable<guest::keyed_transformer::KeyedDescription>;
+        /// One batch of rows and timers.
+        process_keyed => call_process(
+            input: guest::keyed_transformer::KeyedBatch<'_>
+        ) -> Fallible<guest::keyed_transformer::KeyedOutput>;
+        /// States of an older version.
+        migrate => call_migrate(
+            version: u32, states: types::ColumnsParam<'_>
+        ) -> Fallible<types::ColumnsResult>;
+    }
+    Aggregate {
+        /// Starts the function.
+        start_aggregate => call_start(
+            config: &str, arguments: &[types::FieldParam<'_>]
+        ) -> Startable<guest::aggregator::AggregateDescription>;
+        /// Adds rows to states.
+        update => call_update(
+            groups: &[u32], rows: types::Batch<'_>, states: types::ColumnsParam<'_>
+        ) -> Fallible<types::ColumnsResult>;
+        /// Adds states to states.
+        merge => call_merge(
+            states: types::ColumnsParam<'_>, others: types::ColumnsParam<'_>
+        ) -> Fallible<types::ColumnsResult>;
+        /// The results of states.
+        evaluate_aggregate => call_evaluate(
+            states: types::ColumnsParam<'_>
+        ) -> Fallible<types::ColumnsResult>;
+    }
+    Scalar {
+        /// Starts the function.
+        start_scalar => call_start(
+            config: &str, arguments: &[types::FieldParam<'_>]
+        ) -> Startable<Vec<types::FieldResult>>;
+        /// One value per row.
+        evaluate_scalar => call_evaluate(
+            arguments: types::Batch<'_>
+        ) -> Fallible<guest::scalar_function::Evaluated>;
     }
 }
 
-impl log::Host for HostState {
-    fn log(&mut self, level: log::Level, message: String) {
-        self.log_lines += 1;
-        let text = cut(&message);
-        let step = &self.step;
-        match self.log_lines {
-            ..LOG_LINES_MAX => match level {
-                log::Level::Debug => tracing::debug!(target: "plugin", step, "{text}"),
-                log::Level::Info => tracing::info!(target: "plugin", step, "{text}"),
-                log::Level::Warn => tracing::warn!(target: "plugin", step, "{text}"),
-                log::Level::Error => tracing::error!(target: "plugin", step, "{text}"),
-            },
-            LOG_LINES_MAX => tracing::warn!(target: "plugin", step, "further lines dropped"),
-            _ => {}
-        }
-    }
+/// The plugin's own word that a call failed.
+pub(super) fn said<T>(returned: Fallible<T>) -> Result<T, CallFailure> {
+    returned.map_err(|message| CallFailure::new("failed", cut(&message)))
 }
-
-impl fault::Host for HostState {
-    fn report(&mut self, message: String) {
-        self.fault = Some(cut(&message).to_owned());
-    }
-}
-
-impl types::Host for HostState {}
 
 fn failure(error: &wasmtime::Error, state: &mut HostState, limits: &InstanceLimits) -> CallFailure {
     let trap = error.downcast_ref::<Trap>();
@@ -218,6 +286,7 @@ fn failure(error: &wasmtime::Error, state: &mut HostState, limits: &InstanceLimi
             let mib = limits.memory_bytes >> 20;
             ("memory", format!("wants more than its {mib} MiB of memory: {root}"))
         }
+        None if error.is::<Misuse>() => ("lie", root),
         None => ("lie", format!("returned what can't be: {root}")),
         Some(_) => ("trap", root),
     };
@@ -239,8 +308,4 @@ fn backtrace(error: &wasmtime::Error) -> Option<String> {
     };
     let frames: Vec<String> = trace.frames().iter().take(BACKTRACE_FRAMES_MAX).map(frame).collect();
     (!frames.is_empty()).then(|| frames.join("\n"))
-}
-
-fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(TEXT_BYTES_MAX)]
 }

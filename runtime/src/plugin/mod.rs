@@ -8,18 +8,42 @@ mod boundary;
 mod catalog;
 mod contract;
 mod engine;
+mod function;
+mod host;
 mod instance;
+mod keyed;
+mod loaded;
 
+pub use boundary::crossing;
 pub use boundary::{CallOutput, Crossing, PortRows};
-pub use catalog::{Inspection, Loaded, PluginHost, StartFailure, limits};
-pub use contract::Wanted;
+pub use catalog::{Inspection, PluginHost, limits};
+pub use contract::{Wanted, World};
+pub use function::{Evaluated, evaluate_aggregate, evaluate_scalar, merge, update};
+pub use host::{LargeState, ListRange, MapEntry};
 pub use instance::{CallFailure, Instance, InstanceLimits};
+pub use keyed::{Clock, DueTimer, KeyedCall, KeyedCallOutput, TimerChange, TimerSetting, migrate};
+pub use loaded::{Loaded, StartFailure};
 
-/// The bindings that wasmtime generates from `wit/`.
+/// The bindings that wasmtime generates from `wit/`. The world here is all worlds in one, so that
+/// they share their types; a component exports one of its interfaces and is bound to that alone.
 pub(crate) mod bindings {
     wasmtime::component::bindgen!({
         path: "../wit",
-        world: "transform",
+        inline: "
+            package millrace:host;
+            world every {
+                import millrace:plugin/types@0.1.0;
+                import millrace:plugin/log@0.1.0;
+                import millrace:plugin/fault@0.1.0;
+                import millrace:plugin/state@0.1.0;
+                export millrace:plugin/transformer@0.1.0;
+                export millrace:plugin/keyed-transformer@0.1.0;
+                export millrace:plugin/aggregator@0.1.0;
+                export millrace:plugin/scalar-function@0.1.0;
+            }
+        ",
+        world: "millrace:host/every",
         ownership: Borrowing { duplicate_if_necessary: true },
+        imports: { "millrace:plugin/state@0.1.0": trappable },
     });
 }

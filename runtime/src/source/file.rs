@@ -12,7 +12,7 @@ use globset::GlobBuilder;
 use walkdir::WalkDir;
 
 use super::lines::{Framer, Framing};
-use super::{OpenContext, Poll, Position, Positions, Source};
+use super::{Activity, OpenContext, Poll, Position, Positions, Reading, Source};
 use crate::batch::Partition;
 use crate::config::{CsvConfig, FileSourceConfig, Format};
 use crate::error::{Error, Result};
@@ -130,31 +130,34 @@ impl FileQueue {
         Ok(queue)
     }
 
-    /// The next file and the position to start from; `None` if there is none now.
-    fn next(&self) -> Result<Option<(PathBuf, Position)>> {
+    /// What a lane may read next.
+    fn next(&self) -> Result<Next> {
         let mut state = self.lock();
-        if self.files_max.is_some_and(|max| state.handed_out >= max) {
-            return Ok(None);
-        }
         if state.waiting.is_empty() && self.is_due(&state) {
             self.list(&mut state)?;
         }
-        let Some(path) = state.waiting.pop_front() else { return Ok(None) };
+        let full = self.files_max.is_some_and(|max| state.handed_out >= max);
+        if full && !state.waiting.is_empty() {
+            return Ok(Next::Full);
+        }
+        let Some(path) = state.waiting.pop_front() else {
+            return Ok(if self.config.follow.is_none() { Next::Finished } else { Next::None });
+        };
         state.handed_out += 1;
         let start = Position { rows: 0, offset: 0, done: false };
         let position = self.positions.get(&self.partition(&path)).copied().unwrap_or(start);
-        Ok(Some((path, position)))
+        Ok(Next::File(path, position))
+    }
+
+    /// Whether files are listed that no lane has begun.
+    fn has_waiting(&self) -> bool {
+        !self.lock().waiting.is_empty()
     }
 
     /// The name of a file's partition: its path as the pipeline's directory sees it, so that the
     /// directory may be moved.
     fn partition(&self, path: &Path) -> String {
         path.strip_prefix(&self.directory).unwrap_or(path).to_string_lossy().into_owned()
-    }
-
-    /// Whether no file will ever come.
-    fn is_finished(&self) -> bool {
-        self.config.follow.is_none() && self.lock().waiting.is_empty()
     }
 
     /// One lane has met a barrier. The limit begins anew once all have.
@@ -190,6 +193,17 @@ impl FileQueue {
     }
 }
 
+/// What the queue has for a lane.
+enum Next {
+    File(PathBuf, Position),
+    /// Nothing now.
+    None,
+    /// No more files in this epoch.
+    Full,
+    /// No file will ever come.
+    Finished,
+}
+
 /// One lane's reader.
 struct FileReader {
     source: String,
@@ -208,7 +222,7 @@ struct FileReader {
 
 struct Current {
     path: PathBuf,
-    name: String,
+    partition: Arc<Partition>,
     reader: Reader,
 }
 
@@ -222,16 +236,20 @@ impl Source for FileReader {
     fn poll(&mut self, wait: Duration) -> Result<Poll> {
         if self.rows_max.is_some_and(|max| self.rows >= max) {
             std::thread::park_timeout(wait);
-            return Ok(Poll::Pending);
+            return Ok(Poll::Full);
         }
         loop {
             let Some(current) = &mut self.current else {
                 match self.queue.next()? {
-                    Some((path, position)) => self.current = Some(self.start(path, position)?),
-                    None if self.queue.is_finished() => return Ok(Poll::Finished),
-                    None => {
+                    Next::File(path, position) => self.current = Some(self.start(path, position)?),
+                    Next::Finished => return Ok(Poll::Finished),
+                    Next::None => {
                         std::thread::park_timeout(wait);
                         return Ok(Poll::Pending);
+                    }
+                    Next::Full => {
+                        std::thread::park_timeout(wait);
+                        return Ok(Poll::Full);
                     }
                 }
                 continue;
@@ -252,7 +270,7 @@ impl Source for FileReader {
                 Some(other) => return Ok(other),
                 None => {
                     let position = Position { done: true, ..current.position() };
-                    self.changed.push((current.name.clone(), position));
+                    self.changed.push((current.partition.name.clone(), position));
                     self.current = None;
                 }
             }
@@ -264,9 +282,14 @@ impl Source for FileReader {
         self.queue.barrier();
         let mut changed = std::mem::take(&mut self.changed);
         if let Some(current) = &self.current {
-            changed.push((current.name.clone(), current.position()));
+            changed.push((current.partition.name.clone(), current.position()));
         }
         changed
+    }
+
+    fn activity(&self) -> Activity {
+        let reading = self.current.iter().map(|c| Reading::busy(c.partition.clone())).collect();
+        Activity { reading, unread: !self.config.in_order && self.queue.has_waiting() }
     }
 }
 
@@ -283,15 +306,15 @@ impl Current {
 impl FileReader {
     fn start(&self, path: PathBuf, position: Position) -> Result<Current> {
         let name = self.queue.partition(&path);
-        let partition = Arc::new(Partition { source: self.source.clone(), name: name.clone() });
+        let partition = Arc::new(Partition { source: self.source.clone(), name });
         let reader = match self.config.format {
             Format::Raw | Format::Ndjson | Format::Csv => {
-                Reader::Records(Box::new(self.records(&path, partition, position)?))
+                Reader::Records(Box::new(self.records(&path, partition.clone(), position)?))
             }
             #[cfg(feature = "parquet")]
             Format::Parquet => Reader::Parquet(super::parquet_file::ParquetFile::open(
                 &path,
-                partition,
+                partition.clone(),
                 position,
                 self.batch_rows,
                 Some(&self.header),
@@ -299,7 +322,7 @@ impl FileReader {
             #[cfg(not(feature = "parquet"))]
             Format::Parquet => return Err(Error::config("this build has no Parquet")),
         };
-        Ok(Current { path, name, reader })
+        Ok(Current { path, partition, reader })
     }
 
     fn records(

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use super::{OpenContext, Poll, Position, Source};
+use super::{Activity, OpenContext, Poll, Position, Reading, Source};
 use crate::batch::RAW_SCHEMA;
 use crate::batch::{Batch, Origin, Partition, record_batch};
 use crate::config::{FieldConfig, GeneratorConfig, GeneratorFormat};
@@ -103,6 +103,7 @@ pub fn open(name: &str, config: &GeneratorConfig, context: &OpenContext) -> Vec<
             config: config.clone(),
             schema: context.schema.clone(),
             partitions: partitions.collect(),
+            last: None,
             batch_rows: context.batch_rows as u64,
             rate: config.rate.map(|rate| rate / lanes as f64),
             started: None,
@@ -135,6 +136,8 @@ struct Generator {
     config: GeneratorConfig,
     schema: SchemaRef,
     partitions: Vec<Part>,
+    /// The one that gave the last batch.
+    last: Option<usize>,
     batch_rows: u64,
     /// Rows per second of this lane.
     rate: Option<f64>,
@@ -159,8 +162,8 @@ impl Source for Generator {
         };
         let total = self.config.rows.unwrap_or(u64::MAX);
         // The partition that is furthest behind goes next, so that time moves on evenly.
-        let behind = self.partitions.iter_mut().min_by_key(|part| part.next().0);
-        let Some(part) = behind else { return Ok(Poll::Finished) };
+        let behind = self.partitions.iter_mut().enumerate().min_by_key(|(_, part)| part.next().0);
+        let Some((at, part)) = behind else { return Ok(Poll::Finished) };
         let (first, in_block) = part.next();
         if first >= total {
             return Ok(Poll::Finished);
@@ -169,9 +172,16 @@ impl Source for Generator {
         let origin = Origin::consecutive(part.partition.clone(), part.rows);
         part.rows += count;
         part.changed = true;
+        self.last = Some(at);
         self.given += count;
         let rows = make(&self.config, &self.schema, first, count)?;
         Ok(Poll::Batch(Batch::new(rows, origin)))
+    }
+
+    fn activity(&self) -> Activity {
+        // Blocks follow one another in time, so that only the last one given holds time back.
+        let last = self.last.map(|at| Reading::busy(self.partitions[at].partition.clone()));
+        Activity { unread: last.is_none(), reading: last.into_iter().collect() }
     }
 
     fn barrier(&mut self) -> Vec<(String, Position)> {

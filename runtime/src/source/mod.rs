@@ -18,11 +18,12 @@ pub use parquet_file::rows as parquet_rows;
 pub use probe::{probe_file, probe_source};
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Partition};
 use crate::config::SourceConfig;
 use crate::error::Result;
 use crate::plan::SourcePlan;
@@ -34,8 +35,10 @@ pub enum Poll {
     Batch(Batch),
     /// Rows that could not even be framed, as dead letters.
     Errors(Batch),
-    /// Nothing within the time to wait, or no more in this epoch.
+    /// Nothing within the time to wait: all that there is has been read.
     Pending,
+    /// No more in this epoch.
+    Full,
     /// Nothing any more. Every later poll says the same.
     Finished,
 }
@@ -54,6 +57,33 @@ pub trait Source: Send {
     /// How far each partition has been read that changed since the last call. Also the moment at
     /// which limits per epoch begin anew.
     fn barrier(&mut self) -> Vec<(String, Position)>;
+
+    /// Which partitions hold event time back. Called after a poll, where event time matters.
+    fn activity(&self) -> Activity;
+}
+
+/// What a lane is reading.
+#[derive(Debug, Default)]
+pub struct Activity {
+    /// Partitions that were begun and are not at their end.
+    pub reading: Vec<Reading>,
+    /// Whether it knows of partitions that it has not begun, of which rows may be of any time.
+    pub unread: bool,
+}
+
+/// A partition that is being read.
+#[derive(Debug)]
+pub struct Reading {
+    pub partition: Arc<Partition>,
+    /// Since when every poll of this partition has found it empty; `None` if the last one gave
+    /// rows. Time during which it was not polled does not count.
+    pub empty_since: Option<Instant>,
+}
+
+impl Reading {
+    pub fn busy(partition: Arc<Partition>) -> Self {
+        Self { partition, empty_since: None }
+    }
 }
 
 /// How far a partition has been read. Only its source knows what the fields mean.

@@ -9,7 +9,7 @@ use arrow::array::BinaryArray;
 use arrow::datatypes::{DataType, SchemaRef};
 use serde::Deserialize;
 
-use super::{OpenContext, Poll, Position, Positions, Source};
+use super::{Activity, OpenContext, Poll, Position, Positions, Reading, Source};
 use crate::batch::{Batch, Origin, Partition, record_batch};
 use crate::codec::decode_all;
 use crate::config::{CsvConfig, Format};
@@ -71,6 +71,12 @@ impl Source for ReplayReader {
             let Some(path) = self.files.pop_front() else { return Ok(Poll::Finished) };
             self.read(&path)?;
         }
+    }
+
+    fn activity(&self) -> Activity {
+        let waiting = self.waiting.front().map(|(batch, _)| batch.origin.partition.clone());
+        let reading = waiting.into_iter().map(Reading::busy).collect();
+        Activity { reading, unread: !self.files.is_empty() }
     }
 
     fn barrier(&mut self) -> Vec<(String, Position)> {

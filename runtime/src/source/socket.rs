@@ -9,7 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::stream::{Chunk, StreamReader, channel, pump};
-use super::{OpenContext, Poll, Position, Positions, Source};
+use super::{Activity, OpenContext, Poll, Position, Positions, Source};
 use crate::batch::Partition;
 use crate::config::SocketConfig;
 use crate::error::{Error, Result};
@@ -133,6 +133,11 @@ impl Source for SocketReader {
                 Ok(Poll::Pending)
             }
         }
+    }
+
+    fn activity(&self) -> Activity {
+        let reading = self.open.iter().flat_map(|connection| connection.activity().reading);
+        Activity { reading: reading.collect(), unread: false }
     }
 
     fn barrier(&mut self) -> Vec<(String, Position)> {

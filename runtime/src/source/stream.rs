@@ -2,12 +2,12 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::lines::{Framer, Framing};
-use super::{Poll, Position, Positions, Source};
+use super::{Activity, Poll, Position, Positions, Reading, Source};
 use crate::batch::Partition;
 use crate::config::{CsvConfig, Format};
 use crate::error::{Error, Result};
@@ -51,12 +51,13 @@ pub fn pump(mut reader: impl Read, chunks: &Sender<Chunk>) {
 
 /// Records of one stream of bytes. Rows are given as soon as they are there.
 pub struct StreamReader {
-    name: String,
+    partition: Arc<Partition>,
     framer: Framer,
     chunks: Receiver<Chunk>,
     skip_header: bool,
     at_end: bool,
     changed: bool,
+    empty_since: Option<Instant>,
 }
 
 impl StreamReader {
@@ -69,13 +70,21 @@ impl StreamReader {
         positions: &Positions,
         chunks: Receiver<Chunk>,
     ) -> Self {
-        let name = partition.name.clone();
+        let partition = Arc::new(partition);
         let start = Position { rows: 0, offset: 0, done: false };
-        let position = positions.get(&name).copied().unwrap_or(start);
+        let position = positions.get(&partition.name).copied().unwrap_or(start);
         let framing = Framing::of(format, csv);
         let skip_header = format == Format::Csv && csv.header;
-        let framer = Framer::new(framing, Arc::new(partition), batch_rows, position);
-        Self { name, framer, chunks, skip_header, at_end: false, changed: false }
+        let framer = Framer::new(framing, partition.clone(), batch_rows, position);
+        Self {
+            partition,
+            framer,
+            chunks,
+            skip_header,
+            at_end: false,
+            changed: false,
+            empty_since: None,
+        }
     }
 
     fn cut(&mut self) -> Result<Option<Poll>> {
@@ -97,6 +106,7 @@ impl Source for StreamReader {
         loop {
             if let Some(polled) = self.cut()? {
                 self.changed = true;
+                self.empty_since = None;
                 return Ok(polled);
             }
             if self.at_end {
@@ -106,18 +116,26 @@ impl Source for StreamReader {
                 Ok(Chunk::Bytes(bytes)) => self.framer.push(&bytes),
                 Ok(Chunk::End) | Err(RecvTimeoutError::Disconnected) => self.at_end = true,
                 Ok(Chunk::Failed(e)) => {
-                    let message = format!("cannot read {}", self.name);
+                    let message = format!("cannot read {}", self.partition.name);
                     return Err(Error::unavailable(message).with(e));
                 }
-                Err(RecvTimeoutError::Timeout) => return Ok(Poll::Pending),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.empty_since.get_or_insert_with(Instant::now);
+                    return Ok(Poll::Pending);
+                }
             }
         }
     }
 
     fn barrier(&mut self) -> Vec<(String, Position)> {
         match std::mem::take(&mut self.changed) {
-            true => vec![(self.name.clone(), self.framer.position())],
+            true => vec![(self.partition.name.clone(), self.framer.position())],
             false => Vec::new(),
         }
+    }
+
+    fn activity(&self) -> Activity {
+        let (partition, empty_since) = (self.partition.clone(), self.empty_since);
+        Activity { reading: vec![Reading { partition, empty_since }], unread: false }
     }
 }

@@ -7,6 +7,8 @@ use arrow_schema::{Field, Fields};
 pub struct Description {
     /// The input columns that `process` sees, in its order.
     pub reads: Vec<String>,
+    /// For a keyed plugin: the columns of the key that it sees, once per key.
+    pub keys: Vec<String>,
     /// The outputs, at least one.
     pub ports: Vec<Port>,
 }
@@ -14,7 +16,14 @@ pub struct Description {
 impl Description {
     /// A description that reads these columns.
     pub fn reads<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
-        Self { reads: columns.into_iter().map(Into::into).collect(), ports: Vec::new() }
+        Self { reads: columns.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// Also sees these columns of the key, once per key.
+    #[must_use]
+    pub fn keys<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.keys = columns.into_iter().map(Into::into).collect();
+        self
     }
 
     /// Adds an output.
@@ -71,6 +80,11 @@ pub struct ConfigError {
 pub struct ConfigErrors(pub Vec<ConfigError>);
 
 impl ConfigErrors {
+    /// One mistake of the whole configuration, or of the input.
+    pub fn whole(message: impl Into<String>) -> Self {
+        ConfigError { path: String::new(), message: message.into() }.into()
+    }
+
     /// Notes one more mistake.
     pub fn push(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.0.push(ConfigError { path: path.into(), message: message.into() });

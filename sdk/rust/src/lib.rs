@@ -41,8 +41,10 @@
 
 mod columns;
 mod describe;
+mod function;
 #[doc(hidden)]
 pub mod guest;
+mod keyed;
 pub mod log;
 mod output;
 mod rows;
@@ -51,6 +53,11 @@ mod transform;
 
 pub use columns::BatchExt;
 pub use describe::{ConfigError, ConfigErrors, Description, Port};
+pub use function::{Aggregate, Errors, Scalar};
+pub use keyed::{
+    Clock, DueTimer, Event, KeyedBatch, KeyedTransform, LargeList, LargeMap, Memory, StateColumn,
+    TimerChange, TimerSetting,
+};
 pub use millrace_plugin_derive::{FromRow, IntoColumns};
 pub use output::{Emitted, Output, RowError, Rows};
 pub use rows::{Cell, ColumnBuffer, FromRow, IntoCell, IntoColumns, rows};
@@ -62,14 +69,15 @@ pub mod prelude {
 
     pub use arrow_array::{
         Array, ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, RecordBatch,
-        StringArray, TimestampMicrosecondArray,
+        StringArray, TimestampMicrosecondArray, UInt64Array,
     };
     pub use arrow_schema::{DataType, Field, Schema, TimeUnit};
-    pub use serde::Deserialize;
+    pub use serde::{Deserialize, Serialize};
 
     pub use crate::{
-        BatchExt, ColumnBuffer, ConfigError, ConfigErrors, Description, Failure, FromRow,
-        IntoColumns, Output, Port, RowError, Transform, export_transform, rows,
+        Aggregate, BatchExt, Clock, ColumnBuffer, ConfigError, ConfigErrors, Description, Errors,
+        Event, Failure, FromRow, IntoColumns, KeyedBatch, KeyedTransform, Output, Port, RowError,
+        Scalar, Transform, export_aggregate, export_keyed, export_scalar, export_transform, rows,
     };
 }
 
@@ -94,4 +102,28 @@ pub mod bindings {
         in DataType Field,
         out DataType Field
     );
+
+    /// The bindings of another world, which shares the types of the first.
+    macro_rules! world {
+        ($name:ident, $world:literal, $module:literal) => {
+            pub mod $name {
+                wit_bindgen::generate!({
+                    path: "../../wit",
+                    world: $world,
+                    pub_export_macro: true,
+                    default_bindings_module: $module,
+                    generate_all,
+                    with: {
+                        "millrace:plugin/types@0.1.0": crate::bindings::millrace::plugin::types,
+                        "millrace:plugin/log@0.1.0": crate::bindings::millrace::plugin::log,
+                        "millrace:plugin/fault@0.1.0": crate::bindings::millrace::plugin::fault,
+                    },
+                });
+            }
+        };
+    }
+
+    world!(keyed, "keyed", "::millrace_plugin::bindings::keyed");
+    world!(aggregate, "aggregate", "::millrace_plugin::bindings::aggregate");
+    world!(scalar, "scalar", "::millrace_plugin::bindings::scalar");
 }

@@ -54,18 +54,19 @@ pub fn raw_transactions(rows: usize) -> RecordBatch {
     RecordBatch::try_from_iter([("value", lines)]).unwrap()
 }
 
-/// The reference input on disk: `rows` transactions in 8 files, made once.
-pub fn reference_input(rows: usize) -> PathBuf {
+/// The reference input on disk: `rows` transactions in `files` files, which follow one another in
+/// time. Made once.
+pub fn reference_input(rows: usize, files: usize) -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).unwrap_or_else(|| {
         PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache")
     });
-    let directory = cache.join(format!("millrace/bench/transactions-{rows}"));
+    let directory = cache.join(format!("millrace/bench/transactions-{rows}-{files}"));
     if !directory.join("complete").exists() {
         eprintln!("making the reference input of {rows} rows ...");
         std::fs::create_dir_all(&directory).unwrap();
         let made = Command::new("python3")
             .arg(repository().join("bench/transactions.py"))
-            .args([&rows.to_string(), "8"])
+            .args([&rows.to_string(), &files.to_string()])
             .arg(&directory)
             .status()
             .expect("python3 runs");

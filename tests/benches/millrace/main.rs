@@ -12,6 +12,7 @@ mod pipeline;
 mod report;
 mod sandbox;
 mod start;
+mod stateful;
 
 use report::Report;
 
@@ -21,10 +22,11 @@ fn main() {
     // Cargo adds `--bench`; the first other word is what the user asked for.
     let only = std::env::args().skip(1).find(|word| !word.starts_with("--")).unwrap_or_default();
     let mut report = Report::default();
-    let benches: [(&str, Bench); 4] = [
+    let benches: [(&str, Bench); 5] = [
         ("boundary", boundary::run),
         ("sandbox", sandbox::run),
         ("pipeline", pipeline::run),
+        ("stateful", stateful::run),
         ("start", start::run),
     ];
     for (name, run) in benches {

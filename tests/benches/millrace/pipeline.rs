@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::data::{millrace, reference_input, repository};
 use crate::report::{Report, Target, median};
 
-const ROWS: usize = 3_000_000;
+pub const ROWS: usize = 3_000_000;
 const TURNS: usize = 3;
 
 /// The steps after parsing, as in the demo.
@@ -75,7 +75,7 @@ schema = { txn_id = "string", user_id = "string", amount = "float64", merchant =
 "#;
 
 pub fn run(report: &mut Report) {
-    let input = reference_input(ROWS);
+    let input = reference_input(ROWS, 8);
     let jobs = [
         ("pipeline, wasm parse to Parquet", WASM_PARSE, PARSED_ONLY, 1_000_000.0),
         ("pipeline, native parse to Parquet", NATIVE_PARSE, PARSED_ONLY, 2_000_000.0),
@@ -103,19 +103,29 @@ pub fn run(report: &mut Report) {
 /// Rows per second of one run, and its peak memory in MB.
 fn rate(input: &Path, parse: &str, rest: &str) -> (f64, f64) {
     let directory = tempfile::tempdir_in(input.parent().unwrap()).unwrap();
-    let file = directory.path().join("pipeline.toml");
-    let plugins = repository().join("plugins/dist");
-    let head = format!("name = \"bench\"\nplugin_path = [\"{}\"]\n", plugins.display());
-    let parse = parse.replace("INPUT", &input.display().to_string());
-    std::fs::write(&file, format!("{head}{parse}{rest}")).unwrap();
     let customers = repository().join("examples/fraud/customers.csv");
     std::fs::copy(customers, directory.path().join("customers.csv")).unwrap();
+    let end = run_once(directory.path(), &format!("{parse}{rest}"), input);
+    assert_eq!(end["rows_in"], ROWS, "{end}");
+    assert_eq!(end["errors"], 0, "{end}");
+    (rows_per_second(&end), end["memory_peak_bytes"].as_f64().unwrap() / 1e6)
+}
+
+/// Runs a pipeline in `directory`, in which INPUT stands for the input's directory. What its end
+/// says.
+pub fn run_once(directory: &Path, text: &str, input: &Path) -> Value {
+    let file = directory.join("pipeline.toml");
+    let plugins = repository().join("plugins/dist");
+    let head = format!("name = \"bench\"\nplugin_path = [\"{}\"]\n", plugins.display());
+    let text = text.replace("INPUT", &input.display().to_string());
+    std::fs::write(&file, format!("{head}{text}")).unwrap();
     let output = Command::new(millrace()).args(["run", "--json"]).arg(&file).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{text}");
-    let end: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-    assert_eq!(end["rows_in"], ROWS, "{text}");
-    assert_eq!(end["errors"], 0, "{text}");
+    serde_json::from_str(text.lines().last().unwrap()).unwrap()
+}
+
+pub fn rows_per_second(end: &Value) -> f64 {
     let seconds = end["elapsed_ms"].as_f64().unwrap() / 1000.0;
-    (ROWS as f64 / seconds, end["memory_peak_bytes"].as_f64().unwrap() / 1e6)
+    end["rows_in"].as_f64().unwrap() / seconds
 }

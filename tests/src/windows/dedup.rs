@@ -1,100 +1,163 @@
-//! Deduplication against a model.
+//! Deduplication: the first row of each key, for as long as a key is remembered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::flow::Flow;
-use super::input::{self, Input, SECOND, START, Schedule, Shape};
-use super::{SHAPE, ids, plan, source_schema};
+use super::fixture::{
+    A, CUTS, DELAY, Row, SECOND, START, assert_rows, raw, step, watermarks, write_files,
+};
+use crate::harness::{Sandbox, canonical_rows};
 
-const WITHIN: &str = "from = \"a\"\ndeduplicate = [\"k\", \"v\"]\nwithin = \"10s\"";
-const LENGTH: i64 = 10 * SECOND;
-
-fn run(step: &str, input: &Input, schedule: Schedule, seed: u64) -> Flow {
-    let plan = plan(step);
-    let schema = source_schema(&plan);
-    let mut flow = Flow::new(plan, 1 + seed as usize % schedule.tasks_max);
+/// Ids come several times within `spread` and, `again`, once more after a minute; rows of one id
+/// may be in different files, and a share is very late.
+fn input(seed: u64, files: usize, spread: i64, again: bool, very_late: f64) -> Vec<Vec<Row>> {
     let mut random = StdRng::seed_from_u64(seed);
-    input::run(&mut flow, "a", &schema, input, schedule, &mut random);
-    flow
-}
-
-fn schedules() -> impl Iterator<Item = (u64, Schedule)> {
-    (0..24).map(|seed| {
-        let batch_rows = [1, 7, 8192][seed as usize % 3];
-        let commits = [0.0, 0.1, 1.0][seed as usize / 3 % 3];
-        let crashes = if commits > 0.0 { 0.05 } else { 0.0 };
-        (seed, Schedule { batch_rows, commits, crashes, tasks_max: 8 })
-    })
-}
-
-/// In one partition the order of rows is fixed, so that every row's fate is.
-#[test]
-fn the_first_row_of_a_key_passes() {
-    for (seed, schedule) in schedules() {
-        let shape = Shape { partitions: 1, disorder: 15 * SECOND, ..SHAPE };
-        let input = Input::random(shape, &mut StdRng::seed_from_u64(seed));
-        let mut known: BTreeMap<_, Vec<i64>> = BTreeMap::new();
-        let (mut passed, mut late) = (Vec::new(), Vec::new());
-        for row in input.rows() {
-            if row.watermark >= row.ts + LENGTH {
-                late.push(row.id);
-                continue;
-            }
-            let firsts = known.entry((row.k, row.v.clone())).or_default();
-            if firsts.iter().all(|first| first.abs_diff(row.ts) >= LENGTH as u64) {
-                firsts.push(row.ts);
-                passed.push(row.id);
+    let mut rows: Vec<(i64, usize, Row)> = Vec::new();
+    let rounds = if again { 2 } else { 1 };
+    for round in 0..rounds {
+        for id in 0..120_i64 {
+            let first = START + round * 60 * SECOND + id * SECOND / 4;
+            for _ in 0..random.random_range(1..5) {
+                let time = first + random.random_range(0..spread);
+                let time = time - time.rem_euclid(1000);
+                let disorder = match random.random_bool(very_late) {
+                    true => 20 * SECOND,
+                    false => random.random_range(0..DELAY),
+                };
+                let row = Row {
+                    time,
+                    // Every eighth id has no key: nulls are equal, as in GROUP BY.
+                    key: (id % 8 > 0).then(|| format!("id{}", id / 4)),
+                    value: Some(id % 4),
+                    amount: 0.0,
+                    gap: round,
+                };
+                rows.push((time + disorder, random.random_range(0..files), row));
             }
         }
-        let flow = run(WITHIN, &input, schedule, seed);
-        assert_eq!(ids(&flow, "out"), passed, "seed {seed}");
-        assert_eq!(ids(&flow, "late"), late, "seed {seed}");
-        let unbounded = "from = \"a\"\ndeduplicate = [\"k\", \"v\"]\nunbounded = true";
-        let flow = run(unbounded, &input, schedule, seed);
-        let keys: BTreeSet<_> = input.rows().map(|row| (row.k, row.v.clone())).collect();
-        assert_eq!(ids(&flow, "out").len(), keys.len(), "seed {seed}");
+    }
+    rows.sort_by_key(|(arrives, file, _)| (*arrives, *file));
+    let of_file = |at: usize| rows.iter().filter(move |(_, file, _)| *file == at);
+    (0..files).map(|at| of_file(at).map(|(_, _, row)| row.clone()).collect()).collect()
+}
+
+/// Which of the rows of a key is the first depends on who reads how fast, unless there is but one
+/// file; the keys do not.
+const KEYS: &str = "SELECT k, v, gap FROM d";
+
+fn key(row: &Row) -> String {
+    let k = row.key.as_ref().map(|k| format!("\"k\":\"{k}\",")).unwrap_or_default();
+    format!("{{{k}\"v\":{},\"gap\":{}}}", row.value.unwrap(), row.gap)
+}
+
+fn run(files: &[Vec<Row>], bound: &str, query: &str, more: &str, check: impl Fn(&Sandbox, &str)) {
+    for cut in CUTS {
+        let sandbox = Sandbox::new();
+        write_files(&sandbox, "in", files);
+        let text = format!(
+            "{}{A}[step.d]\nfrom = \"a\"\ndeduplicate = [\"k\", \"v\"]\n{bound}\n{}{more}",
+            raw(cut, "in"),
+            step("q", "", query)
+        );
+        sandbox.run(&text);
+        check(&sandbox, &format!("{cut:?}"));
     }
 }
 
-/// Copies of a row may come from anywhere: one of them passes, whichever is read first.
+/// Repeats come within seconds, the same ids again after a minute: once for each time, whichever
+/// of the files they are in.
 #[test]
-fn copies_are_dropped_whichever_way_they_come() {
-    for (seed, schedule) in schedules() {
-        let mut random = StdRng::seed_from_u64(seed);
-        let mut input = Input::random(SHAPE, &mut random);
-        for at in 1..SHAPE.rows {
-            for partition in 0..SHAPE.partitions {
-                if random.random_bool(0.3) {
-                    let from = random.random_range(0..SHAPE.partitions);
-                    let earlier = at - random.random_range(0..at.min(40));
-                    input.partitions[partition][at] = input.partitions[from][earlier - 1].clone();
-                }
-            }
+fn a_key_is_remembered_within_its_time() {
+    for (seed, files) in [(50, 1), (51, 3)] {
+        let files = input(seed, files, 3 * SECOND, true, 0.0);
+        let keys: BTreeSet<String> = files.iter().flatten().map(key).collect();
+        let expected = canonical_rows(&keys);
+        for bound in ["within = \"20s\"", "state_ttl = \"20s\""] {
+            run(&files, bound, KEYS, "", |sandbox, when| {
+                assert_rows(&sandbox.rows("q"), &expected, when);
+                assert!(sandbox.letters().is_empty(), "{when}");
+            });
         }
-        input.set_clocks(SHAPE.delay);
-        let timely = input.rows().filter(|row| row.watermark < row.ts + LENGTH);
-        let expected: BTreeSet<i64> = timely.map(|row| row.id).collect();
-        let late = input.rows().filter(|row| row.watermark >= row.ts + LENGTH);
-        let mut late: Vec<i64> = late.map(|row| row.id).collect();
-        late.sort_unstable();
-        let step = "from = \"a\"\ndeduplicate = \"id\"\nwithin = \"10s\"";
-        let flow = run(step, &input, schedule, seed);
-        assert_eq!(ids(&flow, "out"), expected.into_iter().collect::<Vec<_>>(), "seed {seed}");
-        assert_eq!(ids(&flow, "late"), late, "seed {seed}");
     }
 }
 
-/// What no row can be a copy of any more is forgotten.
+/// In one partition it is the first row that goes on, and a duplicate is what is less than the
+/// bound away from it, however rows are cut into batches.
 #[test]
-fn keys_are_forgotten_when_their_time_is_over() {
-    let shape = Shape { rows: 2000, keys: 1_000_000, step: SECOND, ..SHAPE };
-    let input = Input::random(shape, &mut StdRng::seed_from_u64(1));
-    let schedule = Schedule { batch_rows: 50, commits: 0.3, crashes: 0.0, tasks_max: 2 };
-    let flow = run(WITHIN, &input, schedule, 1);
-    // Twice the length and the delay, by three rows a second.
-    assert!(flow.entries() < 200, "{}", flow.entries());
-    assert!(input.rows().all(|row| row.ts > START - 15 * SECOND));
+fn the_first_row_of_a_partition_goes_on() {
+    let files = input(52, 1, 8 * SECOND, true, 0.0);
+    let mut firsts: Vec<&Row> = Vec::new();
+    let mut expected = Vec::new();
+    for row in &files[0] {
+        let is_first = |first: &&Row| {
+            (&first.key, first.value) == (&row.key, row.value)
+                && (first.time - row.time).abs() < 4 * SECOND
+        };
+        if !firsts.iter().any(is_first) {
+            firsts.push(row);
+            expected.push(format!("{{\"t\":{}}}", row.time));
+        }
+    }
+    let expected = canonical_rows(expected);
+    let query = "SELECT cast(ts AS bigint) AS t FROM d";
+    run(&files, "within = \"4s\"", query, "", |sandbox, when| {
+        assert_rows(&sandbox.rows("q"), &expected, when);
+    });
+}
+
+/// Remembered for good, an id comes once.
+#[test]
+fn a_key_is_remembered_for_good() {
+    for (seed, files) in [(53, 1), (54, 3)] {
+        let files = input(seed, files, 5 * SECOND, true, 0.1);
+        let key = |row: &Row| key(row).replace(&format!(",\"gap\":{}", row.gap), "");
+        let keys: BTreeSet<String> = files.iter().flatten().map(key).collect();
+        let expected = canonical_rows(&keys);
+        run(&files, "unbounded = true", "SELECT k, v FROM d", "", |sandbox, when| {
+            assert_rows(&sandbox.rows("q"), &expected, when);
+            assert!(sandbox.letters().is_empty(), "{when}");
+        });
+    }
+}
+
+/// Whether a row behind the watermark repeats another can't be told any more: it is late.
+#[test]
+fn rows_behind_the_watermark_are_late() {
+    let files = input(55, 3, 3 * SECOND, true, 0.1);
+    let is_late = |(row, watermark): &(&Row, i64)| row.time < *watermark;
+    let (late, kept): (Vec<_>, Vec<_>) = watermarks(&files).partition(is_late);
+    let keys: BTreeSet<String> = kept.iter().map(|(row, _)| key(row)).collect();
+    let expected = canonical_rows(&keys);
+    assert!(late.len() > 20);
+    let late = canonical_rows(late.iter().map(|(row, _)| format!("{{\"t\":{}}}", row.time)));
+    let more = step("l", "", "SELECT cast(ts AS bigint) AS t FROM d.late");
+    run(&files, "within = \"20s\"", KEYS, &more, |sandbox, when| {
+        assert_rows(&sandbox.rows("q"), &expected, when);
+        assert_rows(&sandbox.rows("l"), &late, when);
+    });
+}
+
+/// What a deduplicated stream counts, the rows that were dropped do not.
+#[test]
+fn windows_over_a_deduplicated_stream_count_each_key_once() {
+    let files = input(56, 3, 3 * SECOND, true, 0.0);
+    let keys: BTreeSet<String> = files.iter().flatten().map(key).collect();
+    let query = "SELECT sum(n) AS n FROM (SELECT 1 AS one, count(*) AS n, \
+                 tumble(ts, INTERVAL '5 seconds') AS w FROM d GROUP BY w)";
+    let in_windows = "SELECT count(*) AS n FROM (SELECT tumble(ts, INTERVAL '10 minutes') AS w \
+                      FROM d) GROUP BY w";
+    let _ = query;
+    run(&files, "within = \"20s\"", in_windows, "", |sandbox, when| {
+        let counts = sandbox.rows("q");
+        let total: u64 = counts
+            .iter()
+            .map(|row| {
+                serde_json::from_str::<serde_json::Value>(row).unwrap()["n"].as_u64().unwrap()
+            })
+            .sum();
+        assert_eq!(total, keys.len() as u64, "{when}: {counts:?}");
+        assert!(sandbox.letters().is_empty(), "{when}");
+    });
 }

@@ -1,260 +1,213 @@
-//! Results that are sent more than once, several levels of aggregation, and rows that fail.
+//! Output modes: what `update` and `complete` send on leads to what a batch gives.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
+use serde_json::Value;
 
-use super::flow::Flow;
-use super::input::{self, Input, SECOND, Schedule, Shape};
-use super::oracle::{Windows, in_batch};
-use super::{SHAPE, emitted, plan, source_schema};
+use super::fixture::{
+    A, Batch, CUTS, Cut, SECOND, assert_rows, input, raw, sink, step, watermarks, write_files,
+};
+use crate::harness::{Sandbox, canonical};
 
-const SCHEDULE: Schedule = Schedule { batch_rows: 20, commits: 0.2, crashes: 0.03, tasks_max: 4 };
+const UPDATE: &str = "output_mode = \"update\"";
+const COMPLETE: &str = "output_mode = \"complete\"";
 
-/// What is sent of groups that change: `head` columns name the group, the next is its count of rows,
-/// which grows. Returns the last row of each group.
-fn last_of_each(rows: &[String], head: usize, changes: bool) -> Vec<String> {
-    let mut last: BTreeMap<Vec<&str>, (u64, &String)> = BTreeMap::new();
-    let mut seen: BTreeMap<Vec<&str>, Vec<u64>> = BTreeMap::new();
-    for row in rows {
-        let columns: Vec<&str> = row.split(" | ").collect();
-        let count: u64 = columns[head].parse().unwrap();
-        let key = columns[..head].to_vec();
-        seen.entry(key.clone()).or_default().push(count);
-        let known = last.entry(key).or_insert((count, row));
-        if count >= known.0 {
-            *known = (count, row);
-        }
+/// The rows of a sink by epoch.
+fn epochs(sandbox: &Sandbox, sink: &str) -> BTreeMap<String, Vec<String>> {
+    let mut epochs: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in sandbox.files(sink) {
+        let rows = epochs.entry(epoch(&path)).or_default();
+        rows.extend(fs::read_to_string(&path).unwrap().lines().map(canonical));
     }
-    for (key, mut counts) in seen {
-        counts.sort_unstable();
-        let before = counts.len();
-        counts.dedup();
-        assert!(!changes || counts.len() == before, "{key:?} was sent without a change");
-    }
-    let mut last: Vec<String> = last.into_values().map(|(_, row)| row.clone()).collect();
-    last.sort();
-    last
+    epochs
 }
 
-fn run(step: &str, input: &Input, seed: u64) -> Flow {
-    let plan = plan(step);
-    let schema = source_schema(&plan);
-    let mut flow = Flow::new(plan, 1 + seed as usize % SCHEDULE.tasks_max);
-    let mut random = StdRng::seed_from_u64(seed);
-    input::run(&mut flow, "a", &schema, input, SCHEDULE, &mut random);
-    flow
+/// The epoch stands in a file's name.
+fn epoch(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().split('-').nth(2).unwrap().to_owned()
 }
 
-fn batch(input: &Input, placed: &[super::oracle::Placed], query: &str) -> Vec<String> {
-    assert!(input.rows().count() > 0);
-    let plan = plan("sql = \"SELECT k FROM a -- running\"");
-    in_batch(&source_schema(&plan), placed, query)
-}
-
-/// Every row, in no window.
-fn all(input: &Input) -> Vec<super::oracle::Placed> {
-    input.rows().map(|row| (row.clone(), 0, 0)).collect()
-}
-
-const AGGREGATES: &str = "count(*) AS n, sum(amount) AS s, count(DISTINCT v) AS d";
-
-/// Only groups that changed are sent, and the last that is sent of a group is its result.
-#[test]
-fn update_sends_the_groups_that_changed() {
-    for (call, windows) in [
-        ("tumble(ts, INTERVAL '5 seconds')", Windows::Tumble { size: 5 * SECOND, offset: 0 }),
-        (
-            "hop(ts, INTERVAL '2 seconds', INTERVAL '10 seconds')",
-            Windows::Hop { slide: 2 * SECOND, size: 10 * SECOND },
-        ),
-    ] {
-        for seed in 0..8 {
-            let input = Input::random(SHAPE, &mut StdRng::seed_from_u64(seed));
-            let step = format!(
-                "output_mode = \"update\"\nsql = \"\"\"SELECT k, w.start AS ws, w.end AS we, \
-                 {AGGREGATES} FROM (SELECT *, {call} AS w FROM a) GROUP BY k, w\"\"\""
-            );
-            let flow = run(&step, &input, seed);
-            let (placed, _) = windows.place(&input, 0);
-            let query = format!("SELECT k, ws, we, {AGGREGATES} FROM t GROUP BY k, ws, we");
-            let found = last_of_each(&emitted(&flow, "out"), 3, true);
-            assert_eq!(found, batch(&input, &placed, &query), "{call} seed {seed}");
-            assert_eq!(flow.entries(), 0, "{call} seed {seed}");
-        }
-    }
-}
-
-/// All groups are sent whenever one has changed, and no row is late.
-#[test]
-fn complete_sends_all_groups() {
-    for (call, windows) in [
-        ("tumble(ts, INTERVAL '5 seconds')", Windows::Tumble { size: 5 * SECOND, offset: 0 }),
-        (
-            "hop(ts, INTERVAL '2 seconds', INTERVAL '10 seconds')",
-            Windows::Hop { slide: 2 * SECOND, size: 10 * SECOND },
-        ),
-        ("session(ts, INTERVAL '1 second')", Windows::Session { gap: SECOND }),
-    ] {
-        let shape = Shape { rows: 100, ..SHAPE };
-        let mut input = Input::random(shape, &mut StdRng::seed_from_u64(3));
-        input.partitions.iter_mut().flatten().for_each(|row| row.x = 0);
-        let step = format!(
-            "output_mode = \"complete\"\nsql = \"\"\"SELECT k, w.start AS ws, w.end AS we, \
-             {AGGREGATES} FROM (SELECT *, {call} AS w FROM a) GROUP BY k, w\"\"\""
-        );
-        let flow = run(&step, &input, 3);
-        let (placed, _) = windows.place(&input, i64::MAX / 4);
-        let query = format!("SELECT k, ws, we, {AGGREGATES} FROM t GROUP BY k, ws, we");
-        let expected = batch(&input, &placed, &query);
-        let found = last_of_each(&emitted(&flow, "out"), 3, false);
-        // Sessions that grew together were sent apart before.
-        let found: Vec<String> = found.into_iter().filter(|row| expected.contains(row)).collect();
-        assert_eq!(found, expected, "{call}");
-    }
-}
-
-/// Aggregates without a window, with and without keys.
-#[test]
-fn running_aggregates_send_what_changed() {
-    for seed in 0..6 {
-        let input = Input::random(SHAPE, &mut StdRng::seed_from_u64(seed));
-        for mode in ["update", "complete"] {
-            let changes = mode == "update";
-            let step = |sql: &str| format!("output_mode = \"{mode}\"\nsql = \"{sql} -- running\"");
-            let keyed = format!("SELECT k, {AGGREGATES} FROM a GROUP BY k");
-            let found = emitted(&run(&step(&keyed), &input, seed), "out");
-            let query = keyed.replace("FROM a", "FROM t");
-            assert_eq!(last_of_each(&found, 1, changes), batch(&input, &all(&input), &query));
-            let whole = format!("SELECT {AGGREGATES} FROM a");
-            let found = emitted(&run(&step(&whole), &input, seed), "out");
-            let query = whole.replace("FROM a", "FROM t");
-            assert_eq!(last_of_each(&found, 0, changes), batch(&input, &all(&input), &query));
-        }
-        let distinct = "output_mode = \"update\"\nsql = \"SELECT DISTINCT k, v FROM a -- running\"";
-        let found = emitted(&run(distinct, &input, seed), "out");
-        assert_eq!(found, batch(&input, &all(&input), "SELECT DISTINCT k, v FROM t"));
-    }
-}
-
-/// Groups that got no row for long are forgotten, and others are not.
-#[test]
-fn running_aggregates_forget_after_their_time() {
-    let shape = Shape { rows: 600, step: SECOND, ..SHAPE };
-    let mut input = Input::random(shape, &mut StdRng::seed_from_u64(5));
-    let rows = input.partitions.iter_mut().flatten();
-    // One key ends early.
-    rows.for_each(|row| {
-        let ends = row.ts > input::START + 100 * SECOND;
-        row.k = if row.k == Some(0) && ends { Some(1) } else { row.k };
-    });
-    let sql = "sql = \"SELECT k, count(*) AS n FROM a GROUP BY k -- running\"";
-    let forgetful = format!("output_mode = \"update\"\nstate_ttl = \"60s\"\n{sql}");
-    let flow = run(&forgetful, &input, 5);
-    // All but the key that ended: null and the other four.
-    assert_eq!(flow.entries(), 5);
-    let flow = run(&format!("output_mode = \"update\"\n{sql}"), &input, 5);
-    assert_eq!(flow.entries(), 6);
-}
-
-/// One window without a key, a window beside expressions of it, HAVING, and no aggregate at all.
-#[test]
-fn queries_of_many_forms_give_what_batch_gives() {
-    let windows = Windows::Tumble { size: 5 * SECOND, offset: 0 };
-    let call = "tumble(ts, INTERVAL '5 seconds')";
-    for (stream, query) in [
-        (
-            format!("SELECT {call} AS w, count(*) AS n FROM a GROUP BY w"),
-            "SELECT {start: ws, end: we} AS w, count(*) AS n FROM t GROUP BY ws, we",
-        ),
-        (
-            format!(
-                "SELECT k, sum(x) + 1 AS s, w.end AS e FROM (SELECT *, {call} AS w FROM a) \
-                 GROUP BY k, w HAVING count(*) > 2 AND w.start > TIMESTAMP '2024-01-01T00:00:10Z'"
-            ),
-            "SELECT k, sum(x) + 1 AS s, we AS e FROM t GROUP BY k, ws, we \
-             HAVING count(*) > 2 AND ws > 1704067210000000",
-        ),
-        (
-            format!("SELECT DISTINCT k, window_start({call}) AS ws FROM a"),
-            "SELECT DISTINCT k, ws FROM t",
-        ),
-        (
-            format!(
-                "SELECT k % 2 AS odd, v, max(amount * 2) AS m FROM a \
-                     GROUP BY k % 2, v, {call}"
-            ),
-            "SELECT k % 2 AS odd, v, max(amount * 2) AS m FROM t GROUP BY k % 2, v, ws",
-        ),
-        (
-            format!(
-                "SELECT ws, max(n) AS most, count(*) AS groups FROM (SELECT k, \
-                 window_start({call}) AS ws, count(*) AS n FROM a GROUP BY k, window_start({call})) \
-                 GROUP BY ws"
-            ),
-            "SELECT ws, max(n) AS most, count(*) AS groups FROM (SELECT k, ws, count(*) AS n \
-             FROM t GROUP BY k, ws) GROUP BY ws",
-        ),
-        (
-            format!(
-                "SELECT w.start AS ws, max(n) AS most FROM (SELECT k, {call} AS w, count(*) AS n \
-                 FROM a GROUP BY k, w) GROUP BY w"
-            ),
-            "SELECT ws, max(n) AS most FROM (SELECT k, ws, count(*) AS n \
-             FROM t GROUP BY k, ws) GROUP BY ws",
-        ),
-        (
-            format!(
-                "SELECT k, window_start(big) AS bs, sum(n) AS n, max(s) AS s FROM (SELECT k, n, s, \
-                 tumble(w, INTERVAL '20 seconds') AS big FROM (SELECT k, {call} AS w, \
-                 count(*) AS n, sum(x) AS s FROM a GROUP BY k, w)) GROUP BY k, big"
-            ),
-            "SELECT k, bs, sum(n) AS n, max(s) AS s FROM (SELECT k, ws - ws % 20000000 AS bs, \
-             count(*) AS n, sum(x) AS s FROM t GROUP BY k, ws) GROUP BY k, bs",
-        ),
-    ] {
-        for seed in 0..4 {
-            let input = Input::random(SHAPE, &mut StdRng::seed_from_u64(seed));
-            let flow = run(&format!("sql = \"\"\"{stream}\"\"\""), &input, seed);
-            let (placed, _) = windows.place(&input, 0);
-            let expected = batch(&input, &placed, query);
-            let found = emitted(&flow, "out");
-            if query.contains("{start") {
-                assert_eq!(found.len(), expected.len(), "{stream}");
-                continue;
+/// What a table holds into which the rows are merged by `keys`, as they come.
+fn merged(sandbox: &Sandbox, sink: &str, keys: &[&str]) -> Vec<String> {
+    let mut table: BTreeMap<Vec<String>, String> = BTreeMap::new();
+    for (epoch, rows) in epochs(sandbox, sink) {
+        let mut here: Vec<Vec<String>> = Vec::new();
+        for row in rows {
+            let value: Value = serde_json::from_str(&row).unwrap();
+            let key: Vec<String> = keys.iter().map(|key| value[*key].to_string()).collect();
+            here.push(key.clone());
+            if let Some(before) = table.insert(key, row.clone()) {
+                assert_ne!(before, row, "sent again in epoch {epoch} without a change");
             }
-            assert_eq!(found, expected, "{stream} seed {seed}");
-            assert_eq!(flow.entries(), 0, "{stream} seed {seed}");
+        }
+        let rows = here.len();
+        here.sort();
+        here.dedup();
+        assert_eq!(rows, here.len(), "a row came twice in epoch {epoch}");
+    }
+    let mut rows: Vec<String> = table.into_values().collect();
+    rows.sort();
+    rows
+}
+
+struct Case {
+    /// What makes a row the same row.
+    keys: &'static [&'static str],
+    query: &'static str,
+    batch: &'static str,
+}
+
+/// All of them count rows in `n`, so that no row is the same after a change.
+const CASES: &[Case] = &[
+    Case {
+        keys: &["k"],
+        query: "SELECT k, count(*) AS n, sum(v) AS total, avg(v) AS mean, min(x) AS low, \
+                count(DISTINCT v) AS vs, array_agg(v ORDER BY v, ts) AS all FROM a GROUP BY k",
+        batch: "SELECT k, count(*) AS n, sum(v) AS total, avg(v) AS mean, min(x) AS low, \
+                count(DISTINCT v) AS vs, array_agg(v ORDER BY v, t) AS all FROM a GROUP BY k",
+    },
+    Case {
+        keys: &[],
+        query: "SELECT count(*) AS n, max(v) AS high, approx_distinct(k) AS ks FROM a",
+        batch: "SELECT count(*) AS n, max(v) AS high, approx_distinct(k) AS ks FROM a",
+    },
+    Case {
+        keys: &["k", "v"],
+        query: "SELECT k, v, count(*) AS n FROM a GROUP BY k, v",
+        batch: "SELECT k, v, count(*) AS n FROM a GROUP BY k, v",
+    },
+    Case {
+        keys: &["k", "s"],
+        query: "SELECT k, cast(w.start AS bigint) AS s, count(*) AS n, sum(x) AS total FROM \
+                (SELECT *, tumble(ts, INTERVAL '5 seconds') AS w FROM a) GROUP BY k, w",
+        batch: "SELECT k, t - t % 5000000 AS s, count(*) AS n, sum(x) AS total FROM a \
+                GROUP BY k, t - t % 5000000",
+    },
+    Case {
+        keys: &["s"],
+        query: "SELECT cast(w.start AS bigint) AS s, count(*) AS n, count(DISTINCT k) AS ks FROM \
+                (SELECT *, hop(ts, INTERVAL '2 seconds', INTERVAL '6 seconds') AS w FROM a) \
+                GROUP BY w",
+        batch: "SELECT t - t % 2000000 - 2000000 * i AS s, count(*) AS n, count(DISTINCT k) AS ks \
+                FROM a, n WHERE i < 3 GROUP BY t - t % 2000000 - 2000000 * i",
+    },
+];
+
+fn pipeline(sandbox: &Sandbox, cut: Cut, mode: &str, files: &[Vec<super::fixture::Row>]) -> String {
+    write_files(sandbox, "in", files);
+    let mut text = raw(cut, "in") + A;
+    for (at, case) in CASES.iter().enumerate() {
+        text += &step(&format!("q{at}"), mode, &case.query.replace("AS all", "AS \"all\""));
+    }
+    text
+}
+
+fn expected(files: &[Vec<super::fixture::Row>]) -> Vec<Vec<String>> {
+    let batch = Batch::new(files);
+    CASES.iter().map(|case| batch.rows(&case.batch.replace("AS all", "AS \"all\""))).collect()
+}
+
+/// Merged by its key, the changelog of `update` is the batch's result; no row of it is in vain.
+#[test]
+fn the_changes_of_update_mode_lead_to_the_result_of_a_batch() {
+    for (seed, files) in [(40, 1), (41, 3)] {
+        let files = input(seed, files, 600 / files, 0.0);
+        let expected = expected(&files);
+        for cut in CUTS {
+            let sandbox = Sandbox::new();
+            sandbox.run(&pipeline(&sandbox, cut, UPDATE, &files));
+            assert!(sandbox.letters().is_empty(), "{:?}", sandbox.letters());
+            for (at, case) in CASES.iter().enumerate() {
+                let found = merged(&sandbox, &format!("q{at}"), case.keys);
+                assert_rows(&found, &expected[at], &format!("{cut:?}: {}", case.query));
+            }
         }
     }
 }
 
-/// An argument that can't be computed takes its own row away and no other.
+/// In every epoch that has any, there are all rows: also those of tasks in which nothing changed.
 #[test]
-fn rows_that_fail_are_set_apart() {
-    let mut input = Input::random(SHAPE, &mut StdRng::seed_from_u64(1));
-    input.partitions.iter_mut().flatten().for_each(|row| row.x = i64::from(row.id % 50 != 0));
-    let failing = input.rows().filter(|row| row.x == 0).count();
-    let flow = run(
-        "sql = \"\"\"SELECT k, tumble(ts, INTERVAL '5 seconds') AS w, sum(id / x) AS s, \
-         count(*) AS n FROM a GROUP BY k, w\"\"\"",
-        &input,
-        1,
-    );
-    let letters = flow.done["sink.dead_letters"].iter();
-    let letters: usize = letters.map(millrace::batch::Batch::len).sum();
-    assert_eq!(letters, failing);
-    let counted: i64 = flow.done["sink.out"]
-        .iter()
-        .map(|batch| {
-            let column = batch.rows.column_by_name("n").unwrap();
-            arrow::compute::sum(arrow::array::AsArray::as_primitive::<arrow::datatypes::Int64Type>(
-                column,
-            ))
-            .unwrap()
-        })
-        .sum();
-    let late = super::ids_len(&flow, "late");
-    assert_eq!(counted as usize + failing + late, input.rows().count());
+fn the_last_rows_of_complete_mode_are_the_result_of_a_batch() {
+    for (seed, files) in [(42, 1), (43, 3)] {
+        let files = input(seed, files, 600 / files, 0.0);
+        let expected = expected(&files);
+        for cut in CUTS {
+            let sandbox = Sandbox::new();
+            sandbox.run(&pipeline(&sandbox, cut, COMPLETE, &files));
+            assert!(sandbox.letters().is_empty(), "{:?}", sandbox.letters());
+            for (at, case) in CASES.iter().enumerate() {
+                let epochs = epochs(&sandbox, &format!("q{at}"));
+                let (_, last) = epochs.last_key_value().unwrap();
+                assert_rows(last, &expected[at], &format!("{cut:?}: {}", case.query));
+                let sizes: Vec<usize> = epochs.values().map(Vec::len).collect();
+                assert!(sizes.is_sorted(), "rows went away, {cut:?}: {sizes:?}: {}", case.query);
+            }
+        }
+    }
+}
+
+/// Windows in `update` mode take late rows as in `append`: those within the allowed lateness.
+#[test]
+fn update_mode_counts_no_late_row() {
+    let files = input(44, 3, 200, 0.1);
+    let mut windows: BTreeMap<i64, u64> = BTreeMap::new();
+    let mut late = 0;
+    for (row, watermark) in watermarks(&files) {
+        let start = row.time - row.time.rem_euclid(5 * SECOND);
+        match start + 5 * SECOND <= watermark.saturating_sub(3 * SECOND) {
+            true => late += 1,
+            false => *windows.entry(start).or_default() += 1,
+        }
+    }
+    let mut expected: Vec<String> =
+        windows.iter().map(|(s, n)| format!("{{\"n\":{n},\"s\":{s}}}")).collect();
+    expected.sort();
+    for cut in CUTS {
+        let sandbox = Sandbox::new();
+        write_files(&sandbox, "in", &files);
+        let keys = format!("{UPDATE}\nallowed_lateness = \"3s\"");
+        let query = "SELECT cast(w.start AS bigint) AS s, count(*) AS n FROM (SELECT \
+                     tumble(ts, INTERVAL '5 seconds') AS w FROM a) GROUP BY w";
+        let text = raw(cut, "in") + A + &step("q", &keys, query) + &sink("l", "q.late");
+        sandbox.run(&text);
+        assert_rows(&merged(&sandbox, "q", &["s"]), &expected, &format!("{cut:?}"));
+        assert_eq!(sandbox.rows("l").len(), late, "{cut:?}");
+    }
+}
+
+/// A group whose rows stay away is forgotten in event time: when it comes back it begins anew.
+#[test]
+fn a_group_without_rows_is_forgotten_after_its_time() {
+    // `a` comes, `b` lets an hour go by, `a` comes again; `c` comes now and then all the time.
+    let mut lines = String::new();
+    for at in 0..400 {
+        let key = match at {
+            0..10 | 390.. => "a",
+            _ if at % 10 == 0 => "c",
+            _ => "b",
+        };
+        let time = super::fixture::START / 1000 + at * 10_000;
+        lines += &format!("{{\"t\":{time},\"k\":\"{key}\"}}\n");
+    }
+    for cut in CUTS {
+        let sandbox = Sandbox::new();
+        sandbox.write("in/0.ndjson", &lines);
+        let keys = format!("{UPDATE}\nstate_ttl = \"5m\"");
+        let query = "SELECT k, count(*) AS n FROM a GROUP BY k";
+        sandbox.run(&(raw(cut, "in") + A + &step("q", &keys, query)));
+        let last: BTreeMap<String, u64> = epochs(&sandbox, "q")
+            .into_values()
+            .flatten()
+            .map(|row| {
+                let row: Value = serde_json::from_str(&row).unwrap();
+                (row["k"].as_str().unwrap().to_owned(), row["n"].as_u64().unwrap())
+            })
+            .collect();
+        let expected = [("a", 10), ("b", 342), ("c", 38)];
+        let expected: BTreeMap<String, u64> =
+            expected.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
+        assert_eq!(last, expected, "{cut:?}");
+    }
 }

@@ -50,7 +50,7 @@ pub fn build(dir: &Path, output: Option<&Path>) -> Result<ExitCode> {
 fn check_and_copy(name: &str, built: PathBuf, output: &Path) -> Result<ExitCode> {
     let host = PluginHost::new(Path::new(""), &[]);
     let inspection = host.inspect_file(built)?;
-    if let Some((message, help)) = inspection.wanted.refusal(name, true) {
+    if let Some((message, help)) = inspection.wanted.refusal(name, None, true) {
         print(&inspection, &inspection.path);
         out!("refused  {message}\n         {help}");
         return Ok(ExitCode::from(ErrorKind::Plugin.exit_code()));

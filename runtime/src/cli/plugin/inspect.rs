@@ -10,7 +10,7 @@ pub fn inspect(plugin: &str) -> Result<ExitCode> {
     let host = PluginHost::new(Path::new(""), &[PathBuf::from("plugins")]);
     let inspection = host.inspect(plugin)?;
     print(&inspection, &inspection.path);
-    if let Some((message, help)) = inspection.wanted.refusal(plugin, true) {
+    if let Some((message, help)) = inspection.wanted.refusal(plugin, None, true) {
         out!("refused  {message}\n         {help}");
         return Ok(ExitCode::from(ErrorKind::Plugin.exit_code()));
     }
@@ -29,6 +29,8 @@ pub fn print(inspection: &Inspection, path: &Path) {
         }
         Err(problem) => out!("about    {problem}"),
     }
+    let worlds: Vec<String> = wanted.worlds.iter().map(|world| world.name().to_owned()).collect();
+    out!("world    {}", list(&worlds));
     out!("imports  {}", list(&wanted.imports));
     out!("exports  {}", list(&wanted.exports));
     out!("grants   {}", if wanted.log { "log" } else { "none needed" });

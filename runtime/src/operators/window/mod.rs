@@ -117,18 +117,6 @@ impl WindowStep {
         let refuser = Refuser { step: node.to_owned(), plugin: None };
         Ok(Self { core, windows, refuser, watermark: restored, ended: false })
     }
-
-    /// How far this step has come. After the end of all input that is where the last window ended,
-    /// so that a later run with new files goes on from there.
-    pub fn watermark(&self) -> Watermark {
-        match (&self.core.plan.window, self.ended) {
-            (Some(window), true) if self.core.last_end > i64::MIN => {
-                let lag = window.lag.saturating_add(window.lateness);
-                self.watermark.max(Watermark(self.core.last_end.saturating_add(lag)))
-            }
-            _ => self.watermark,
-        }
-    }
 }
 
 impl Operator for WindowStep {
@@ -172,6 +160,18 @@ impl Operator for WindowStep {
         }
         core.changed = false;
         core.store.freeze(changes)
+    }
+
+    /// How far this step has come. After the end of all input that is where the last window ended,
+    /// so that a later run with new files goes on from there.
+    fn reached(&self) -> Option<Watermark> {
+        Some(match (&self.core.plan.window, self.ended) {
+            (Some(window), true) if self.core.last_end > i64::MIN => {
+                let lag = window.lag.saturating_add(window.lateness);
+                self.watermark.max(Watermark(self.core.last_end.saturating_add(lag)))
+            }
+            _ => self.watermark,
+        })
     }
 }
 

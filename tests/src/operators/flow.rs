@@ -37,11 +37,10 @@ impl Step {
         }
     }
 
-    fn watermark(&self) -> Watermark {
+    fn reached(&mut self) -> Watermark {
         match self {
-            Self::Window(step) => step.watermark(),
-            Self::Dedup(step) => step.watermark(),
-            Self::Other(_) | Self::Sink(_) => Watermark::NONE,
+            Self::Sink(_) => Watermark::NONE,
+            step => step.operator().reached().unwrap_or(Watermark::NONE),
         }
     }
 }
@@ -142,15 +141,14 @@ impl Flow {
     pub fn commit(&mut self) {
         let mut changes: Vec<Changes> = (0..self.tasks).map(|_| Changes::new()).collect();
         for at in 0..self.steps.len() {
-            for task in 0..self.steps[at].len() {
+            for (task, changes) in changes.iter_mut().enumerate() {
                 if self.plan.nodes[at].kind.keys().is_some() {
                     let mut out = Outputs::default();
-                    let step = self.steps[at][task].operator();
-                    step.freeze(&mut changes[task], &mut out).unwrap();
+                    self.steps[at][task].operator().freeze(changes, &mut out).unwrap();
                     self.send(at, out);
                 }
             }
-            let watermark = self.steps[at].iter().map(Step::watermark).min();
+            let watermark = self.steps[at].iter_mut().map(Step::reached).min();
             self.watermarks[at] = watermark.unwrap_or(Watermark::NONE);
         }
         let (backend, store, epoch) = self.backend.as_mut().unwrap();

@@ -21,9 +21,16 @@
 //! assert!(result.errors.is_empty());
 //! ```
 
+mod function;
+mod keyed;
+
+pub use function::{aggregate, scalar};
+pub use keyed::Keyed;
+
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_data::transform::MutableArrayData;
 use arrow_schema::{Field, Schema};
 
 use crate::{
@@ -90,18 +97,20 @@ pub fn run<T: Transform>(config: &str, input: &RecordBatch) -> Result<Outcome, F
 /// # Errors
 /// What the plugin says against the configuration.
 pub fn start<T: Transform>(config: &str, input: &Schema) -> Result<(T, Description), ConfigErrors> {
-    guest::open(config, input)
+    T::start(guest::config(config)?, input)
 }
 
+/// The rows of a port: what was emitted, beside what is carried over from `sources`, in which a
+/// column may be null where a row has no value to carry over.
 fn assemble(
     input: &RecordBatch,
     port: &crate::Port,
     emitted: Option<&Emitted>,
 ) -> Result<RecordBatch, Failure> {
-    let rows = match emitted.map(|e| &e.rows) {
-        Some(Rows::All) => UInt32Array::from_iter_values(0..input.num_rows() as u32),
-        Some(Rows::Some(rows)) => UInt32Array::from(rows.clone()),
-        None => UInt32Array::from(Vec::<u32>::new()),
+    let rows: Vec<u32> = match emitted.map(|e| &e.rows) {
+        Some(Rows::All) => (0..input.num_rows() as u32).collect(),
+        Some(Rows::Some(rows)) => rows.clone(),
+        None => Vec::new(),
     };
     let mut fields: Vec<Arc<Field>> = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
@@ -133,18 +142,22 @@ fn assemble(
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
-fn take(column: &ArrayRef, rows: &UInt32Array) -> Result<ArrayRef, Failure> {
+fn take(column: &ArrayRef, rows: &[u32]) -> Result<ArrayRef, Failure> {
     let data = column.to_data();
-    let mut out = arrow_data_transform(&data, rows.len());
-    for row in rows.values() {
+    let mut out = MutableArrayData::new(vec![&data], true, rows.len());
+    for row in rows {
         out.try_extend(0, *row as usize, *row as usize + 1)?;
     }
     Ok(arrow_array::make_array(out.freeze()))
 }
 
-fn arrow_data_transform(
-    data: &arrow_data::ArrayData,
-    capacity: usize,
-) -> arrow_data::transform::MutableArrayData<'_> {
-    arrow_data::transform::MutableArrayData::new(vec![data], false, capacity)
+/// Columns of one type, one after the other.
+fn concat(columns: &[ArrayRef]) -> Result<ArrayRef, Failure> {
+    let data: Vec<_> = columns.iter().map(|column| column.to_data()).collect();
+    let rows = data.iter().map(arrow_data::ArrayData::len).sum();
+    let mut out = MutableArrayData::new(data.iter().collect(), true, rows);
+    for (at, part) in data.iter().enumerate() {
+        out.try_extend(at, 0, part.len())?;
+    }
+    Ok(arrow_array::make_array(out.freeze()))
 }

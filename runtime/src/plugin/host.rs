@@ -1,0 +1,250 @@
+//! What a guest may use of the host, and what the host keeps for it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use wasmtime::ResourceLimiter;
+
+use super::bindings::millrace::plugin::{fault, log, state, types};
+use crate::error::Result;
+
+/// Texts from guests are cut at so many bytes.
+const TEXT_BYTES_MAX: usize = 4096;
+/// So many lines of log per call; more are dropped, and said to be.
+const LOG_LINES_MAX: u32 = 100;
+const TABLE_ELEMENTS_MAX: usize = 100_000;
+
+// Bounds on large state, as the contract has them.
+const NAME_BYTES_MAX: usize = 256;
+const ENTRY_BYTES_MAX: usize = 64 << 10;
+const VALUE_BYTES_MAX: usize = 16 << 20;
+/// So much is returned by one read, whatever its limit.
+const READ_BYTES_MAX: usize = 16 << 20;
+
+/// The positions of a list: of its first value, and one beyond the last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ListRange {
+    pub first: u64,
+    pub end: u64,
+}
+
+/// An entry of a map with its value.
+pub type MapEntry = (Vec<u8>, Vec<u8>);
+
+/// Maps and lists of the keys of a batch, by the key's number. What is written is seen by the
+/// calls that follow; whoever lends it throws it away if the batch fails.
+pub trait LargeState: Send {
+    /// # Errors
+    /// If the state can't be read, here and in all the others.
+    fn map_get(&mut self, key: u32, name: &str, entry: &[u8]) -> Result<Option<Vec<u8>>>;
+    /// # Errors
+    fn map_put(&mut self, key: u32, name: &str, entry: &[u8], value: Vec<u8>) -> Result<()>;
+    /// # Errors
+    fn map_remove(&mut self, key: u32, name: &str, entry: &[u8]) -> Result<()>;
+    /// Entries after `after`, in order, at most `limit` of them and about so many bytes.
+    ///
+    /// # Errors
+    fn map_scan(
+        &mut self,
+        key: u32,
+        name: &str,
+        after: Option<&[u8]>,
+        limit: (usize, usize),
+    ) -> Result<Vec<MapEntry>>;
+    /// # Errors
+    fn list_append(&mut self, key: u32, name: &str, value: Vec<u8>) -> Result<()>;
+    /// # Errors
+    fn list_range(&mut self, key: u32, name: &str) -> Result<ListRange>;
+    /// # Errors
+    fn list_read(
+        &mut self,
+        key: u32,
+        name: &str,
+        from: u64,
+        limit: (usize, usize),
+    ) -> Result<Vec<Vec<u8>>>;
+    /// # Errors
+    fn list_remove(&mut self, key: u32, name: &str, before: u64) -> Result<()>;
+}
+
+/// A guest used the large state as the contract forbids.
+#[derive(Debug)]
+pub struct Misuse(String);
+
+impl std::fmt::Display for Misuse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "used the interface `state` against the contract: {}", self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
+
+/// What the host keeps for one instance.
+pub struct HostState {
+    step: String,
+    memory_bytes_max: usize,
+    /// Whether the guest asked for more memory than it may have.
+    pub(super) memory_denied: bool,
+    /// The guest's last words.
+    pub(super) fault: Option<String>,
+    log_lines: u32,
+    /// The large state of a batch, and the number of its keys.
+    pub(super) large: Option<(Arc<Mutex<dyn LargeState>>, u32)>,
+}
+
+impl HostState {
+    pub fn new(step: &str, memory_bytes_max: usize) -> Self {
+        Self {
+            step: step.to_owned(),
+            memory_bytes_max,
+            memory_denied: false,
+            fault: None,
+            log_lines: 0,
+            large: None,
+        }
+    }
+
+    /// What one call was denied, or said, is no reason for the failure of a later one.
+    pub fn begin_call(&mut self) {
+        (self.log_lines, self.memory_denied, self.fault) = (0, false, None);
+    }
+
+    /// Does `work` on the large state of `key`, if the guest may.
+    fn large<R>(
+        &self,
+        key: u32,
+        name: &str,
+        bytes: &[(&[u8], usize)],
+        work: impl FnOnce(&mut dyn LargeState) -> Result<R>,
+    ) -> wasmtime::Result<R> {
+        let misuse = |what: String| Err(Misuse(what).into());
+        let Some((state, keys)) = &self.large else {
+            return misuse("outside of `process` of a keyed plugin".to_owned());
+        };
+        if key >= *keys {
+            return misuse(format!("key {key} of {keys}"));
+        }
+        if name.len() > NAME_BYTES_MAX {
+            return misuse(format!("a name of {} bytes", name.len()));
+        }
+        if let Some((bytes, max)) = bytes.iter().find(|(bytes, max)| bytes.len() > *max) {
+            return misuse(format!("{} bytes where {max} are allowed", bytes.len()));
+        }
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut *state).map_err(|e| wasmtime::Error::from_boxed(Box::new(e)))
+    }
+}
+
+impl ResourceLimiter for HostState {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let granted = desired <= self.memory_bytes_max;
+        self.memory_denied |= !granted;
+        Ok(granted)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}
+
+impl log::Host for HostState {
+    fn log(&mut self, level: log::Level, message: String) {
+        self.log_lines += 1;
+        let text = cut(&message);
+        let step = &self.step;
+        match self.log_lines {
+            ..LOG_LINES_MAX => match level {
+                log::Level::Debug => tracing::debug!(target: "plugin", step, "{text}"),
+                log::Level::Info => tracing::info!(target: "plugin", step, "{text}"),
+                log::Level::Warn => tracing::warn!(target: "plugin", step, "{text}"),
+                log::Level::Error => tracing::error!(target: "plugin", step, "{text}"),
+            },
+            LOG_LINES_MAX => tracing::warn!(target: "plugin", step, "further lines dropped"),
+            _ => {}
+        }
+    }
+}
+
+impl fault::Host for HostState {
+    fn report(&mut self, message: String) {
+        self.fault = Some(cut(&message).to_owned());
+    }
+}
+
+impl types::Host for HostState {}
+
+impl state::Host for HostState {
+    fn map_get(
+        &mut self,
+        key: u32,
+        name: String,
+        entry: Vec<u8>,
+    ) -> wasmtime::Result<Option<Vec<u8>>> {
+        self.large(key, &name, &[(&entry, ENTRY_BYTES_MAX)], |s| s.map_get(key, &name, &entry))
+    }
+
+    fn map_put(
+        &mut self,
+        key: u32,
+        name: String,
+        entry: Vec<u8>,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<()> {
+        let bounds = [(&entry[..], ENTRY_BYTES_MAX), (&value[..], VALUE_BYTES_MAX)];
+        self.large(key, &name, &bounds, |s| s.map_put(key, &name, &entry, value.clone()))
+    }
+
+    fn map_remove(&mut self, key: u32, name: String, entry: Vec<u8>) -> wasmtime::Result<()> {
+        self.large(key, &name, &[(&entry, ENTRY_BYTES_MAX)], |s| s.map_remove(key, &name, &entry))
+    }
+
+    fn map_scan(
+        &mut self,
+        key: u32,
+        name: String,
+        after: Option<Vec<u8>>,
+        limit: u32,
+    ) -> wasmtime::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let limit = (limit as usize, READ_BYTES_MAX);
+        self.large(key, &name, &[], |s| s.map_scan(key, &name, after.as_deref(), limit))
+    }
+
+    fn list_append(&mut self, key: u32, name: String, value: Vec<u8>) -> wasmtime::Result<()> {
+        let bounds = [(&value[..], VALUE_BYTES_MAX)];
+        self.large(key, &name, &bounds, |s| s.list_append(key, &name, value.clone()))
+    }
+
+    fn list_range(&mut self, key: u32, name: String) -> wasmtime::Result<(u64, u64)> {
+        let range = self.large(key, &name, &[], |s| s.list_range(key, &name))?;
+        Ok((range.first, range.end))
+    }
+
+    fn list_read(
+        &mut self,
+        key: u32,
+        name: String,
+        from: u64,
+        limit: u32,
+    ) -> wasmtime::Result<Vec<Vec<u8>>> {
+        let limit = (limit as usize, READ_BYTES_MAX);
+        self.large(key, &name, &[], |s| s.list_read(key, &name, from, limit))
+    }
+
+    fn list_remove(&mut self, key: u32, name: String, before: u64) -> wasmtime::Result<()> {
+        self.large(key, &name, &[], |s| s.list_remove(key, &name, before))
+    }
+}
+
+/// A text from a guest, cut.
+pub fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(TEXT_BYTES_MAX)]
+}

@@ -1,0 +1,136 @@
+//! A task with the state of one step for some of its keys, in one thread.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crossbeam_channel::{Receiver, Select, Sender};
+
+use super::chain::Flow;
+use super::{Barrier, Chain, EpochPart, Message, Report};
+use crate::checkpoint::{Alignment, TaskId};
+use crate::error::Result;
+use crate::source::Activity;
+use crate::state::Changes;
+use crate::storage::Storage;
+use crate::watermark::{InputTime, Watermarks};
+
+pub struct KeyedTask {
+    pub task: TaskId,
+    /// The step with state.
+    pub step: String,
+    pub inputs: Vec<Receiver<Message>>,
+    pub watermarks: Watermarks,
+    pub chain: Chain,
+    /// Where changes of state are written, and what their files' names begin with.
+    pub storage: Arc<dyn Storage>,
+    pub directory: PathBuf,
+    pub reports: Sender<Report>,
+}
+
+impl KeyedTask {
+    /// Runs until the last barrier, or until an input is gone.
+    ///
+    /// # Errors
+    /// The first error of its operators or its sinks.
+    pub fn run(mut self) -> Result<()> {
+        let mut alignment = Alignment::new(self.inputs.len());
+        let mut told = InputTime::Idle;
+        // What an input gave before its barrier belongs to the epoch, what comes after it waits.
+        loop {
+            let flow = match receive(&self.inputs, &alignment, self.chain.wakes_at()) {
+                Received::Message(_, Message::Rows(batch)) => self.chain.process(batch)?,
+                Received::Message(input, Message::Time(time)) => {
+                    self.time(input, time, &mut told)?
+                }
+                Received::Message(input, Message::Barrier(barrier)) => {
+                    match alignment.meet(input) {
+                        false => Ok(()),
+                        true => {
+                            let flow = self.barrier(barrier)?;
+                            if barrier.last {
+                                return Ok(());
+                            }
+                            flow
+                        }
+                    }
+                }
+                Received::Wake => self.chain.wake(now())?,
+                Received::Gone => return Ok(()),
+            };
+            if flow.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn time(&mut self, input: usize, time: InputTime, told: &mut InputTime) -> Result<Flow> {
+        if let Some(watermark) = self.watermarks.hear(input, time)
+            && let Err(closed) = self.chain.watermark(watermark)?
+        {
+            return Ok(Err(closed));
+        }
+        let time = self.watermarks.time();
+        if time == *told {
+            return Ok(Ok(()));
+        }
+        *told = time;
+        self.chain.note_time(time);
+        Ok(self.chain.tell(time, &Activity::default()))
+    }
+
+    fn barrier(&mut self, barrier: Barrier) -> Result<Flow> {
+        let mut changes = Changes::new();
+        if let Err(closed) = self.chain.freeze(&mut changes)? {
+            return Ok(Err(closed));
+        }
+        let (staged, flow) = self.chain.stage(barrier)?;
+        let name = format!("{}-{}", barrier.epoch, self.task);
+        let segment = changes.seal(&*self.storage, &self.directory, &name, barrier.epoch)?;
+        let reached = self.chain.reached().map(|watermark| (self.step.clone(), watermark));
+        let part = EpochPart { staged, segment, reached, ..EpochPart::default() };
+        // Without a coordinator the job is over.
+        let _ = self.reports.send(Report::Staged { task: self.task, part: Box::new(part) });
+        Ok(flow)
+    }
+}
+
+/// What a task hears.
+enum Received {
+    /// From which input.
+    Message(usize, Message),
+    /// It is time for the head to be woken.
+    Wake,
+    /// An input is gone: its task has failed, or the job is over.
+    Gone,
+}
+
+/// The next message of the inputs that are not held back.
+fn receive(inputs: &[Receiver<Message>], alignment: &Alignment, wakes_at: Option<i64>) -> Received {
+    let mut select = Select::new();
+    let open: Vec<usize> = (0..inputs.len()).filter(|input| !alignment.is_met(*input)).collect();
+    for input in &open {
+        select.recv(&inputs[*input]);
+    }
+    let ready = match wakes_at {
+        None => select.select(),
+        Some(at) => {
+            let wait = u64::try_from(at.saturating_sub(now())).unwrap_or(0);
+            match select.select_timeout(Duration::from_micros(wait)) {
+                Ok(ready) => ready,
+                Err(_) => return Received::Wake,
+            }
+        }
+    };
+    let input = open[ready.index()];
+    match ready.recv(&inputs[input]) {
+        Ok(message) => Received::Message(input, message),
+        Err(_) => Received::Gone,
+    }
+}
+
+/// Microseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_micros() as i64
+}

@@ -1,0 +1,120 @@
+//! A lane: a source, and the nodes that its rows run through, in one thread.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+
+use super::chain::Flow;
+use super::{Barrier, Chain, Control, EpochPart, Report};
+use crate::checkpoint::TaskId;
+use crate::error::Result;
+use crate::source::{Poll, Source};
+use crate::time::Watermark;
+use crate::watermark::InputTime;
+
+/// A source is asked for rows for so long before the lane looks whether a barrier is due.
+const POLL_WAIT: Duration = Duration::from_millis(5);
+
+/// When a lane reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// All the time.
+    Continuous,
+    /// From [`Control::Go`] until there is nothing left.
+    Triggered,
+}
+
+pub struct Lane {
+    pub task: TaskId,
+    pub source: Box<dyn Source>,
+    pub chain: Chain,
+    pub pace: Pace,
+    /// Whether the end of the source is the end of time: windows that are open then are complete.
+    pub ends_time: bool,
+    pub controls: Receiver<Control>,
+    pub reports: Sender<Report>,
+}
+
+impl Lane {
+    /// Runs until the last barrier, or until nobody sends any more.
+    ///
+    /// # Errors
+    /// The first error of its source, its operators or its sinks.
+    pub fn run(mut self) -> Result<()> {
+        let mut finished = false;
+        let mut resting = self.pace == Pace::Triggered;
+        loop {
+            let control = match finished || resting {
+                false => self.controls.try_recv(),
+                true => self.controls.recv().map_err(|_| TryRecvError::Disconnected),
+            };
+            match control {
+                Ok(Control::Barrier(barrier)) => {
+                    if self.barrier(barrier)?.is_err() || barrier.last {
+                        return Ok(());
+                    }
+                    continue;
+                }
+                Ok(Control::Go) => resting = false,
+                Err(TryRecvError::Disconnected) => return Ok(()),
+                Err(TryRecvError::Empty) => {}
+            }
+            if finished {
+                self.report(Report::Finished { task: self.task });
+                continue;
+            }
+            let flow = match self.source.poll(POLL_WAIT)? {
+                Poll::Batch(batch) => self.chain.give(0, batch)?,
+                Poll::Errors(batch) => self.chain.give(1, batch)?,
+                Poll::Pending => self.rest(false, &mut resting),
+                Poll::Full => self.rest(true, &mut resting),
+                Poll::Finished => {
+                    finished = true;
+                    self.finish()
+                }
+            };
+            if flow.is_err() || (!finished && self.tell().is_err()) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// There is nothing to read now.
+    fn rest(&mut self, more: bool, resting: &mut bool) -> Flow {
+        if self.pace == Pace::Triggered {
+            *resting = true;
+            self.report(Report::Drained { task: self.task, more });
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Flow {
+        let time = match self.ends_time {
+            true => InputTime::At(Watermark::END),
+            false => InputTime::Idle,
+        };
+        let flow = self.chain.tell_all(time);
+        self.report(Report::Finished { task: self.task });
+        flow
+    }
+
+    fn tell(&mut self) -> Flow {
+        let activity = self.source.activity();
+        self.chain.tell(InputTime::Idle, &activity)
+    }
+
+    fn barrier(&mut self, barrier: Barrier) -> Result<Flow> {
+        let (staged, flow) = self.chain.stage(barrier)?;
+        let positions = self.source.barrier();
+        let mut part = EpochPart { staged, ..EpochPart::default() };
+        self.chain.freeze_clocks(&positions, &mut part);
+        part.positions = positions;
+        self.report(Report::Staged { task: self.task, part: Box::new(part) });
+        Ok(flow)
+    }
+
+    fn report(&self, report: Report) {
+        // Without a coordinator the job is over.
+        let _ = self.reports.send(report);
+    }
+}
