@@ -59,6 +59,8 @@ struct Core {
     output: Output,
     /// Windows that end here or before are complete.
     complete: i64,
+    /// The watermark, the end of all input not counted.
+    now: Watermark,
     /// The end of the last window that was sent on.
     last_end: i64,
     /// Whether something came since the last freeze.
@@ -96,6 +98,7 @@ impl WindowStep {
             output: Output::new(plan, Arc::new(partition)),
             plan: plan.clone(),
             complete: i64::MIN,
+            now: restored,
             last_end: i64::MIN,
             changed: false,
         };
@@ -137,10 +140,9 @@ impl Operator for WindowStep {
         }
         let core = &mut self.core;
         core.complete = core.complete.max(core.complete_at(watermark));
-        if let (Some(_), Some((_, lag))) = (core.plan.state_ttl, core.plan.event_time)
-            && watermark != Watermark::END
-        {
-            core.store.expire(watermark.lagging(lag).0);
+        core.now = self.watermark;
+        if core.plan.state_ttl.is_some() {
+            core.store.expire(core.now.0);
         }
         match &mut self.windows {
             Windows::Panes(panes) => panes.close(core, out),
