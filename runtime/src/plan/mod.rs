@@ -3,6 +3,7 @@
 pub mod columns;
 mod facts;
 mod keyed;
+mod shape;
 pub mod times;
 
 pub(crate) use facts::schema_of;
@@ -14,6 +15,7 @@ pub use keyed::{
     AggregatePlan, DedupBound, DedupPlan, LettersPlan, OutputColumn, WindowKind, WindowPlan,
     WindowSpec,
 };
+pub use shape::{Shape, Shapes};
 pub use times::{TimeColumn, Times};
 
 use std::path::PathBuf;
