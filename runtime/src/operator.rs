@@ -34,6 +34,15 @@ pub trait Operator: Send {
         Ok(())
     }
 
+    /// The machine's clock has moved on to `now`, in microseconds since 1970. What depends on it,
+    /// as timers in processing time do, is not the same from run to run.
+    ///
+    /// # Errors
+    /// Ends the job.
+    fn tick(&mut self, _now: i64, _: &mut Outputs) -> Result<()> {
+        Ok(())
+    }
+
     /// Up to where it has acted on event time, for the checkpoint: given to it again when it is
     /// opened after a restart. `None` if it has no state.
     fn reached(&self) -> Option<Watermark> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, NodeMetrics};
 use crate::operator::Operator;
-use crate::operators::{Decode, Letters, Lookup, LookupView, PluginStep, Project};
+use crate::operators::{Decode, KeyedStep, Letters, Lookup, LookupView, PluginStep, Project};
 use crate::plan::{Node, NodeKind, Plan};
 use crate::plugin::PluginHost;
 use crate::sink::{self, SinkContext};
@@ -51,8 +51,12 @@ impl<'a> Shared<'a> {
         state: StepState,
         reached: Watermark,
     ) -> Result<Box<dyn Operator>> {
-        let _ = (at, state, reached);
-        Err(Error::internal("a step with state that has none"))
+        match &self.plan.nodes[at].kind {
+            NodeKind::Keyed(plan) => {
+                Ok(Box::new(KeyedStep::new(plan, self.plugins, state, reached)?))
+            }
+            _ => Err(Error::internal("a step with state that has none")),
+        }
     }
 
     /// What runs at the node `at` in one lane.
@@ -78,7 +82,7 @@ impl<'a> Shared<'a> {
                 Stage::Sink(sink::open(name, plan, port, context)?)
             }
             NodeKind::Letters(plan) => Stage::Operator(Box::new(Letters::new(plan))),
-            NodeKind::Window(_) | NodeKind::Dedup(_) => {
+            NodeKind::Window(_) | NodeKind::Dedup(_) | NodeKind::Keyed(_) => {
                 return Err(Error::internal("a step with state outside of a keyed task"));
             }
             NodeKind::Source(_) => return Err(Error::internal("a source within a chain")),

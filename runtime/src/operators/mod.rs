@@ -2,12 +2,14 @@
 
 mod decode;
 mod emit;
+mod keyed;
 mod letters;
 mod lookup;
 mod plugin;
 mod project;
 
 pub use decode::Decode;
+pub use keyed::KeyedStep;
 pub use letters::Letters;
 pub use lookup::{Lookup, LookupView};
 pub use plugin::PluginStep;
