@@ -3,6 +3,7 @@
 pub mod columns;
 mod facts;
 mod keyed;
+mod keyed_plugin;
 pub mod times;
 
 pub(crate) use facts::schema_of;
@@ -14,6 +15,7 @@ pub use keyed::{
     AggregatePlan, DedupBound, DedupPlan, LettersPlan, OutputColumn, WindowKind, WindowPlan,
     WindowSpec,
 };
+pub use keyed_plugin::{KeyedPlan, Order};
 pub use times::{TimeColumn, Times};
 
 use std::path::PathBuf;
@@ -52,6 +54,7 @@ impl Plan {
     pub fn digests(&self) -> impl Iterator<Item = (&str, &str)> {
         self.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Plugin(plugin) => Some((node.name.as_str(), plugin.digest.as_str())),
+            NodeKind::Keyed(plan) => Some((node.name.as_str(), plan.plugin.digest.as_str())),
             _ => None,
         })
     }
@@ -180,6 +183,7 @@ pub enum NodeKind {
     Lookup(LookupPlan),
     Window(Box<WindowPlan>),
     Dedup(DedupPlan),
+    Keyed(Box<KeyedPlan>),
     Letters(LettersPlan),
     Sink(SinkPlan),
 }
@@ -191,6 +195,7 @@ impl NodeKind {
         match self {
             Self::Window(plan) => Some(&plan.keys),
             Self::Dedup(plan) => Some(&plan.keys),
+            Self::Keyed(plan) => Some(&plan.keys),
             Self::Source(_)
             | Self::Decode(_)
             | Self::Plugin(_)
