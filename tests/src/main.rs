@@ -19,3 +19,4 @@ mod sql;
 mod sql_checks;
 mod state;
 mod window_checks;
+mod windows;

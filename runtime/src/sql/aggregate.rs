@@ -62,6 +62,10 @@ impl Lowering<'_> {
             ..options
         };
         self.aggregates += 1;
+        let stage = match options.state_ttl {
+            Some(_) => self.with_event_time(stage),
+            None => stage,
+        };
         let stage = self.node_of(stage);
         let below = aggregate.input.schema();
         let grouping = group(&aggregate.group_expr, below, &stage.known)?;

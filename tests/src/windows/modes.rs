@@ -181,33 +181,28 @@ fn update_mode_counts_no_late_row() {
 #[test]
 fn a_group_without_rows_is_forgotten_after_its_time() {
     // `a` comes, `b` lets an hour go by, `a` comes again; `c` comes now and then all the time.
-    let mut lines = String::new();
-    for at in 0..400 {
-        let key = match at {
-            0..10 | 390.. => "a",
-            _ if at % 10 == 0 => "c",
-            _ => "b",
-        };
-        let time = super::fixture::START / 1000 + at * 10_000;
-        lines += &format!("{{\"t\":{time},\"k\":\"{key}\"}}\n");
-    }
+    let rows = |keys: &dyn Fn(u64) -> &'static str, range: std::ops::Range<u64>| -> String {
+        let time = |at: u64| super::fixture::START as u64 / 1000 + at * 10_000;
+        range.map(|at| format!("{{\"t\":{},\"k\":\"{}\"}}\n", time(at), keys(at))).collect()
+    };
     for cut in CUTS {
         let sandbox = Sandbox::new();
-        sandbox.write("in/0.ndjson", &lines);
         let keys = format!("{UPDATE}\nstate_ttl = \"5m\"");
-        let query = "SELECT k, count(*) AS n FROM a GROUP BY k";
-        sandbox.run(&(raw(cut, "in") + A + &step("q", &keys, query)));
-        let last: BTreeMap<String, u64> = epochs(&sandbox, "q")
-            .into_values()
-            .flatten()
-            .map(|row| {
-                let row: Value = serde_json::from_str(&row).unwrap();
-                (row["k"].as_str().unwrap().to_owned(), row["n"].as_u64().unwrap())
-            })
-            .collect();
-        let expected = [("a", 10), ("b", 342), ("c", 38)];
-        let expected: BTreeMap<String, u64> =
-            expected.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
-        assert_eq!(last, expected, "{cut:?}");
+        let text = raw(cut, "in") + A + &step("q", &keys, "SELECT k, count(*) AS n FROM a GROUP BY k");
+        // Each run is an epoch at least: groups are forgotten between epochs.
+        sandbox.write("in/0.ndjson", rows(&|_| "a", 0..10));
+        sandbox.run(&text);
+        let others = |at: u64| if at.is_multiple_of(10) { "c" } else { "b" };
+        sandbox.write("in/1.ndjson", rows(&others, 10..390));
+        sandbox.run(&text);
+        sandbox.write("in/2.ndjson", rows(&|_| "a", 390..400));
+        sandbox.run(&text);
+        let mut last: BTreeMap<String, u64> = BTreeMap::new();
+        for row in epochs(&sandbox, "q").into_values().flatten() {
+            let row: Value = serde_json::from_str(&row).unwrap();
+            last.insert(row["k"].as_str().unwrap().to_owned(), row["n"].as_u64().unwrap());
+        }
+        let expected = [("a", 10), ("b", 342), ("c", 38)].map(|(k, n)| (k.to_owned(), n));
+        assert_eq!(last, BTreeMap::from(expected), "{cut:?}");
     }
 }

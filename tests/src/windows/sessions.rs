@@ -103,9 +103,10 @@ fn sessions_with_a_gap_of_the_row_are_those_of_plain_rust() {
         for cut in CUTS {
             let sandbox = Sandbox::new();
             write_files(&sandbox, "in", &files);
-            let query = "SELECT k, cast(w.start AS bigint) AS s, cast(w.end AS bigint) AS e, \
-                         count(*) AS n FROM (SELECT k, session(ts, gap * INTERVAL '1 microsecond') \
-                         AS w FROM a) GROUP BY k, w";
+            let query = "SELECT k, cast(window_start(w) AS bigint) AS s, \
+                         cast(window_end(w) AS bigint) AS e, n FROM (SELECT k, count(*) AS n, \
+                         session(ts, arrow_cast(gap, 'Duration(Microsecond)')) AS w FROM a \
+                         GROUP BY k, w)";
             let keys = format!("allowed_lateness = \"{}s\"", lateness / SECOND);
             let text = raw(cut, "in")
                 + A

@@ -298,10 +298,21 @@ impl Groups {
 
     fn take_keys(&mut self, rows: usize) -> Result<Vec<ArrayRef>> {
         match &mut self.values {
-            Some(values) if rows > 0 => Ok(values.emit(EmitTo::All)?),
+            Some(values) if rows > 0 => emit_all(&mut **values, rows),
             Some(_) | None => Ok(Vec::new()),
         }
     }
+}
+
+/// Takes all groups out of a table, which is used again. Not every table forgets what it has
+/// emitted by itself.
+///
+/// # Errors
+/// If DataFusion can't build the columns.
+pub(super) fn emit_all(values: &mut dyn GroupValues, rows: usize) -> Result<Vec<ArrayRef>> {
+    let columns = values.emit(EmitTo::All)?;
+    values.clear_shrink(rows);
+    Ok(columns)
 }
 
 /// Groups with what their aggregates give.

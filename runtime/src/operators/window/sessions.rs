@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::{interleave, take};
-use datafusion::logical_expr::EmitTo;
 use datafusion::physical_plan::aggregates::group_values::GroupValues;
 
-use super::groups::{Groups, Partial};
+use super::groups::{Groups, Partial, emit_all};
 use super::input::{Input, Times};
 use super::output::Spans;
 use super::store::Pane;
@@ -153,7 +152,7 @@ impl Sessions {
         let mut numbers = vec![0; starts.len()];
         if let Some(keys) = &mut self.keys {
             keys.intern(&input.rows.keys, &mut numbers)?;
-            keys.emit(EmitTo::All)?;
+            emit_all(&mut **keys, numbers.len())?;
         }
         rows.sort_unstable_by_key(|row| (numbers[*row as usize], starts[*row as usize]));
         let mut pieces: Vec<Piece> = Vec::new();
