@@ -54,7 +54,7 @@ fn key(row: &Row) -> String {
 
 fn run(files: &[Vec<Row>], bound: &str, query: &str, more: &str, check: impl Fn(&Sandbox, &str)) {
     for cut in CUTS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         write_files(&sandbox, "in", files);
         let text = format!(
             "{}{A}[step.d]\nfrom = \"a\"\ndeduplicate = [\"k\", \"v\"]\n{bound}\n{}{more}",

@@ -217,7 +217,7 @@ pub fn assert_as_in_batch(
     let batch = Batch::new(files);
     let expected: Vec<Vec<String>> = queries.iter().map(|(_, query)| batch.rows(query)).collect();
     for cut in CUTS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         let mut text = prelude(&sandbox, cut);
         for (at, (query, _)) in queries.iter().enumerate() {
             text += &step(&format!("q{at}"), "", query);

@@ -57,7 +57,7 @@ fn late_rows_are_the_same_at_every_parallelism() {
         let hop = expected(&files, 2, 8, lateness * SECOND);
         assert!(tumble[1].len() > 10 && hop[1].len() > 10);
         for cut in CUTS {
-            let sandbox = Sandbox::new();
+            let sandbox = Sandbox::in_memory();
             write_files(&sandbox, "in", &files);
             let keys = format!("allowed_lateness = \"{lateness}s\"");
             let late = |of: &str| {
@@ -87,7 +87,7 @@ fn late_rows_that_nobody_reads_are_dead_letters() {
     let files = input(13, 3, 200, 0.1);
     let [_, late] = expected(&files, 5, 5, 0);
     for cut in CUTS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         write_files(&sandbox, "in", &files);
         sandbox.run(&(raw(cut, "in") + A + &step("q", "", &query(TUMBLE))));
         let letters = sandbox.letters();
@@ -124,7 +124,7 @@ fn late_rows_of_two_levels_are_those_of_the_first() {
     let expected = most.iter().map(|(s, (n, all))| format!("{{\"n\":{n},\"windows\":{all},\"s\":{s}}}"));
     let expected = canonical_rows(expected);
     for cut in CUTS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         write_files(&sandbox, "in", &files);
         let query = "SELECT cast(big.start AS bigint) AS s, max(n) AS n, count(*) AS windows FROM \
                      (SELECT n, tumble(w, INTERVAL '10 seconds') AS big FROM (SELECT k, count(*) \
@@ -144,7 +144,7 @@ fn late_rows_of_two_levels_are_those_of_the_first() {
 #[test]
 fn a_row_without_event_time_is_a_dead_letter() {
     for cut in CUTS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         let times = [Some(1), None, Some(2), Some(30), None, Some(31), Some(3)];
         let line = |time: &Option<i64>| match time {
             Some(time) => format!("{{\"t\":{},\"k\":\"a\"}}\n", START_MS + time * 1000),

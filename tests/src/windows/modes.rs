@@ -45,7 +45,7 @@ fn merged(sandbox: &Sandbox, sink: &str, keys: &[&str]) -> Vec<String> {
         let rows = here.len();
         here.sort();
         here.dedup();
-        assert_eq!(rows, here.len(), "a row came twice in epoch {epoch}");
+        assert_eq!(rows, here.len(), "a row came twice in epoch {epoch}: {table:?}");
     }
     let mut rows: Vec<String> = table.into_values().collect();
     rows.sort();
@@ -116,7 +116,7 @@ fn the_changes_of_update_mode_lead_to_the_result_of_a_batch() {
         let files = input(seed, files, 600 / files, 0.0);
         let expected = expected(&files);
         for cut in CUTS {
-            let sandbox = Sandbox::new();
+            let sandbox = Sandbox::in_memory();
             sandbox.run(&pipeline(&sandbox, cut, UPDATE, &files));
             assert!(sandbox.letters().is_empty(), "{:?}", sandbox.letters());
             for (at, case) in CASES.iter().enumerate() {
@@ -134,7 +134,7 @@ fn the_last_rows_of_complete_mode_are_the_result_of_a_batch() {
         let files = input(seed, files, 600 / files, 0.0);
         let expected = expected(&files);
         for cut in CUTS {
-            let sandbox = Sandbox::new();
+            let sandbox = Sandbox::in_memory();
             sandbox.run(&pipeline(&sandbox, cut, COMPLETE, &files));
             assert!(sandbox.letters().is_empty(), "{:?}", sandbox.letters());
             for (at, case) in CASES.iter().enumerate() {
@@ -165,7 +165,7 @@ fn update_mode_counts_no_late_row() {
         windows.iter().map(|(s, n)| format!("{{\"n\":{n},\"s\":{s}}}")).collect();
     expected.sort();
     for cut in CUTS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         write_files(&sandbox, "in", &files);
         let keys = format!("{UPDATE}\nallowed_lateness = \"3s\"");
         let query = "SELECT cast(w.start AS bigint) AS s, count(*) AS n FROM (SELECT \
@@ -186,7 +186,7 @@ fn a_group_without_rows_is_forgotten_after_its_time() {
         range.map(|at| format!("{{\"t\":{},\"k\":\"{}\"}}\n", time(at), keys(at))).collect()
     };
     for cut in CUTS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         let keys = format!("{UPDATE}\nstate_ttl = \"5m\"");
         let text = raw(cut, "in") + A + &step("q", &keys, "SELECT k, count(*) AS n FROM a GROUP BY k");
         // Each run is an epoch at least: groups are forgotten between epochs.

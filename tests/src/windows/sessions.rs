@@ -101,7 +101,7 @@ fn sessions_with_a_gap_of_the_row_are_those_of_plain_rust() {
         let late = canonical_rows(late.map(|(row, _)| format!("{{\"t\":{}}}", row.time)));
         assert_eq!(late.is_empty(), very_late == 0.0);
         for cut in CUTS {
-            let sandbox = Sandbox::new();
+            let sandbox = Sandbox::in_memory();
             write_files(&sandbox, "in", &files);
             let query = "SELECT k, cast(window_start(w) AS bigint) AS s, \
                          cast(window_end(w) AS bigint) AS e, n FROM (SELECT k, count(*) AS n, \

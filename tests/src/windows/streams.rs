@@ -201,7 +201,7 @@ const FIVE: &str = "SELECT k, t - t % 5000000 AS s, count(*) AS n FROM a \
 /// A window as it leaves in a file: with its ends as times.
 #[test]
 fn a_window_is_written_as_its_start_and_end() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::in_memory();
     sandbox.write("in/0.ndjson", "{\"t\":1700000001500,\"k\":\"a\"}\n");
     let query = "SELECT k, tumble(ts, INTERVAL '1 minute') AS w, count(*) AS n FROM a GROUP BY k, w";
     let parquet = "[sink.columns]\ntype = \"file\"\npath = \"columns\"\nformat = \"parquet\"\n\

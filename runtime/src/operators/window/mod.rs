@@ -137,11 +137,6 @@ impl Operator for WindowStep {
         }
         let core = &mut self.core;
         core.complete = core.complete.max(core.complete_at(watermark));
-        if let (Some(_), Some((_, lag))) = (core.plan.state_ttl, core.plan.event_time)
-            && watermark != Watermark::END
-        {
-            core.store.expire(watermark.lagging(lag).0);
-        }
         match &mut self.windows {
             Windows::Panes(panes) => panes.close(core, out),
             Windows::Hops(hops) => hops.close(core, out),
@@ -157,6 +152,11 @@ impl Operator for WindowStep {
             Windows::Sessions(sessions) => sessions.freeze(core, out)?,
         }
         core.changed = false;
+        if let (Some(_), Some((_, lag))) = (core.plan.state_ttl, core.plan.event_time) {
+            // Only now: a group that had rows in this epoch has just been stored anew, however far
+            // event time has moved on within it.
+            core.store.expire(self.watermark.lagging(lag).0);
+        }
         core.store.freeze(changes)
     }
 

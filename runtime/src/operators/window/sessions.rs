@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
-use arrow::compute::{interleave, take};
+use arrow::compute::{concat, interleave, take};
 use datafusion::physical_plan::aggregates::group_values::GroupValues;
 
 use super::groups::{Groups, Partial, emit_all};
@@ -274,16 +274,19 @@ impl Sessions {
                 indices.push(at);
             }
         }
-        let states = core.aggregation.state_codec.decode(stored.iter().map(Vec::as_slice))?;
-        groups.merge_at(&states, &owners, sessions.len())?;
-        let columns = self.pieces.first().map_or(0, |partial| partial.states.len());
+        let stored = core.aggregation.state_codec.decode(stored.iter().map(Vec::as_slice))?;
         let column = |at: usize| -> Result<ArrayRef> {
             let parts: Vec<&dyn Array> =
                 self.pieces.iter().map(|partial| partial.states[at].as_ref()).collect();
-            Ok(interleave(&parts, &pieces)?)
+            if parts.is_empty() {
+                return Ok(stored[at].clone());
+            }
+            Ok(concat(&[&stored[at], &interleave(&parts, &pieces)?])?)
         };
-        let states = (0..columns).map(column).collect::<Result<Vec<_>>>()?;
-        groups.merge_at(&states, &indices, sessions.len())?;
+        let states = (0..stored.len()).map(column).collect::<Result<Vec<_>>>()?;
+        owners.extend(indices);
+        // All at once: an aggregate takes it that each group is in the rows with which it begins.
+        groups.merge_at(&states, &owners, sessions.len())?;
         Ok(groups)
     }
 
