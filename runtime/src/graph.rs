@@ -48,7 +48,8 @@ impl Graph {
             // Where dead letters take the place of sources, some steps get no rows.
             let is_fed = |group: &Group| group.outlets.iter().any(|outlet| outlet.node == at);
             if node.kind.keys().is_some() && groups.iter().any(is_fed) {
-                groups.push(Group::new(plan, at, plan.parallelism));
+                let tasks = plan.parallelism.min(tasks_max(&node.kind));
+                groups.push(Group::new(plan, at, tasks));
             }
         }
         Self { groups }

@@ -10,6 +10,7 @@ mod cli;
 mod crash;
 mod flights;
 mod hostile;
+mod operators;
 mod plugin_command;
 mod plugins;
 mod replay;

@@ -7,7 +7,6 @@ use datafusion::common::DFSchema;
 use datafusion::logical_expr::{
     Expr, Extension, Filter, LogicalPlan, Projection, TableScan, Union,
 };
-use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::aggregate::AggregateOptions;
@@ -15,7 +14,7 @@ use super::context::{logical_plan, name, state};
 use super::trace::Known;
 use super::{Relation, SqlError, barrier, conform};
 use crate::dead_letter;
-use crate::plan::{Input, Node, NodeKind, Port, ProjectPlan, TimeColumn, Times, times};
+use crate::plan::{Input, Node, NodeKind, Port, ProjectPlan, Times, times};
 
 /// The ports of nodes that SQL becomes.
 const MAIN: usize = 0;
@@ -326,36 +325,6 @@ impl Lowering<'_> {
             inputs.extend(self.node_of(stage).inputs);
         }
         Ok(Rel::Stream(Stage::of(inputs, schema, Known::of(common.unwrap_or_default()))))
-    }
-
-    /// The stage with the column of event time behind the others, where the query itself has no
-    /// use for it.
-    pub(super) fn with_event_time(&self, mut stage: Stage) -> Stage {
-        let is_time = |time: &TimeColumn| matches!(time, TimeColumn::Time { .. });
-        let ports = stage.inputs.iter().map(|input| &self.nodes[input.node].ports[input.port]);
-        let times = ports.clone().map(|port| port.times.clone());
-        let times = times.reduce(|all, other| times::union(&all, &other)).unwrap_or_default();
-        let found = times.iter().find(|(_, time)| is_time(time));
-        let known = stage.known.times.values().any(is_time);
-        let (Some((at, time)), Some(port), false) = (found, ports.clone().next(), known) else {
-            return stage;
-        };
-        let field = port.schema.fields()[*at].clone();
-        let picked = match &mut stage.columns {
-            None => *at,
-            Some(columns) => columns.iter().position(|column| column == at).unwrap_or_else(|| {
-                columns.push(*at);
-                columns.len() - 1
-            }),
-        };
-        if let Some(exprs) = &mut stage.exprs {
-            exprs.push(Arc::new(Column::new(field.name(), picked)));
-        }
-        let mut fields = stage.schema.fields().to_vec();
-        stage.known.times.insert(fields.len(), *time);
-        fields.push(field);
-        stage.schema = Arc::new(Schema::new(fields));
-        stage
     }
 
     /// The stage as a node of its own, and an empty stage on top of it.

@@ -150,7 +150,9 @@ fn windows_over_a_deduplicated_stream_count_each_key_once() {
         let counts = sandbox.rows("q");
         let total: u64 = counts
             .iter()
-            .map(|row| serde_json::from_str::<serde_json::Value>(row).unwrap()["n"].as_u64().unwrap())
+            .map(|row| {
+                serde_json::from_str::<serde_json::Value>(row).unwrap()["n"].as_u64().unwrap()
+            })
             .sum();
         assert_eq!(total, keys.len() as u64, "{when}: {counts:?}");
         assert!(sandbox.letters().is_empty(), "{when}");

@@ -145,10 +145,8 @@ fn windows_over_the_ports_of_a_plugin() {
         )
     };
     let queries = [query("rules.fraud", "x > 60"), query("rules", "x <= 60 AND x >= 20")];
-    let queries: Vec<Query> = queries
-        .into_iter()
-        .map(|(stream, batch)| (&*stream.leak(), &*batch.leak()))
-        .collect();
+    let queries: Vec<Query> =
+        queries.into_iter().map(|(stream, batch)| (&*stream.leak(), &*batch.leak())).collect();
     assert_as_in_batch(&files, &queries, &|sandbox, cut| {
         write_files(sandbox, "in", &files);
         raw(cut, "in")
@@ -203,7 +201,8 @@ const FIVE: &str = "SELECT k, t - t % 5000000 AS s, count(*) AS n FROM a \
 fn a_window_is_written_as_its_start_and_end() {
     let sandbox = Sandbox::in_memory();
     sandbox.write("in/0.ndjson", "{\"t\":1700000001500,\"k\":\"a\"}\n");
-    let query = "SELECT k, tumble(ts, INTERVAL '1 minute') AS w, count(*) AS n FROM a GROUP BY k, w";
+    let query =
+        "SELECT k, tumble(ts, INTERVAL '1 minute') AS w, count(*) AS n FROM a GROUP BY k, w";
     let parquet = "[sink.columns]\ntype = \"file\"\npath = \"columns\"\nformat = \"parquet\"\n\
                    from = \"q\"\n";
     sandbox.run(&(raw(super::fixture::CUTS[3], "in") + A + &step("q", "", query) + parquet));
