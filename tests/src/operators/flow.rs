@@ -11,7 +11,9 @@ use millrace::epoch::Epoch;
 use millrace::operator::{Operator, Outputs};
 use millrace::operators::{DedupStep, Letters, Project, WindowStep};
 use millrace::plan::{Node, NodeKind, Plan};
-use millrace::state::{Changes, EncodedRows, RowCodec, StateBackend, key_group, task_of_group};
+use millrace::state::{
+    Changes, EncodedRows, RowCodec, StateBackend, StateOptions, key_group, task_of_group,
+};
 use millrace::storage::LocalStorage;
 use millrace::time::Watermark;
 use tempfile::TempDir;
@@ -85,8 +87,9 @@ impl Flow {
         let storage = Arc::new(LocalStorage);
         let store = Store::open(self.directory.path(), "flow", &*storage).unwrap();
         let recovered = store.recover().unwrap();
-        let segments = recovered.segments;
-        let backend = StateBackend::open(self.directory.path(), storage, segments, MEMORY).unwrap();
+        let options = StateOptions { memory_max: MEMORY, keep: 0 };
+        let directory = self.directory.path();
+        let backend = StateBackend::open(directory, storage, recovered.state(), options).unwrap();
         for (at, node) in self.plan.nodes.iter().enumerate() {
             let open = |task| step(node, &backend, task, tasks, self.watermarks[at]);
             let tasks = if node.kind.keys().is_some() { tasks } else { 1 };

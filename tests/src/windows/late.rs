@@ -121,7 +121,8 @@ fn late_rows_of_two_levels_are_those_of_the_first() {
         let most = most.entry(start - start.rem_euclid(10 * SECOND)).or_default();
         *most = (most.0.max(window["n"].as_u64().unwrap()), most.1 + 1);
     }
-    let expected = most.iter().map(|(s, (n, all))| format!("{{\"n\":{n},\"windows\":{all},\"s\":{s}}}"));
+    let expected =
+        most.iter().map(|(s, (n, all))| format!("{{\"n\":{n},\"windows\":{all},\"s\":{s}}}"));
     let expected = canonical_rows(expected);
     for cut in CUTS {
         let sandbox = Sandbox::in_memory();

@@ -188,7 +188,8 @@ fn a_group_without_rows_is_forgotten_after_its_time() {
     for cut in CUTS {
         let sandbox = Sandbox::in_memory();
         let keys = format!("{UPDATE}\nstate_ttl = \"5m\"");
-        let text = raw(cut, "in") + A + &step("q", &keys, "SELECT k, count(*) AS n FROM a GROUP BY k");
+        let text =
+            raw(cut, "in") + A + &step("q", &keys, "SELECT k, count(*) AS n FROM a GROUP BY k");
         // Each run is an epoch at least: groups are forgotten between epochs.
         sandbox.write("in/0.ndjson", rows(&|_| "a", 0..10));
         sandbox.run(&text);
