@@ -57,6 +57,28 @@ impl Origin {
         Self { partition, rows: RowNumbers::Derived, watermarks: None }
     }
 
+    /// Rows of `partition` with these numbers.
+    pub fn numbered(partition: Arc<Partition>, numbers: Vec<u64>) -> Self {
+        Self { partition, rows: RowNumbers::Each(numbers.into()), watermarks: None }
+    }
+
+    /// Rows that are taken from several batches of one partition, that of the first row; there is
+    /// at least one.
+    pub fn gather(rows: &[(&Self, usize)]) -> Self {
+        let (first, _) = rows[0];
+        let is_derived = |(origin, _): &(&Self, usize)| matches!(origin.rows, RowNumbers::Derived);
+        let numbers = match rows.iter().all(is_derived) {
+            true => RowNumbers::Derived,
+            false => RowNumbers::Each(rows.iter().map(|(origin, row)| origin.row(*row)).collect()),
+        };
+        let watermark = |(origin, row): &(&Self, usize)| {
+            origin.watermarks.as_ref().map_or(i64::MIN, |watermarks| watermarks[*row])
+        };
+        let any = rows.iter().any(|(origin, _)| origin.watermarks.is_some());
+        let watermarks = any.then(|| rows.iter().map(watermark).collect());
+        Self { partition: first.partition.clone(), rows: numbers, watermarks }
+    }
+
     /// Notes that some rows may be late: see [`watermarks`](Self::watermarks).
     #[must_use]
     pub fn with_watermarks(self, watermarks: Option<ScalarBuffer<i64>>) -> Self {

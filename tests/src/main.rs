@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod harness;
+mod keyed;
 
 mod boundary;
 mod checks;

@@ -95,7 +95,7 @@ mod tests {
     use arrow::datatypes::{DataType, Field, Fields};
 
     use super::{StepChange, compare};
-    use crate::plan::{Shape, Shapes};
+    use crate::plan::{Layout, Shape, Shapes};
 
     fn shape(key: &str, window: &str, aggregates: &[&str]) -> Shape {
         let mut parts = vec![("key".to_owned(), key.to_owned())];
@@ -103,7 +103,8 @@ mod tests {
         parts.extend(aggregates.iter().map(|a| ("aggregate".to_owned(), (*a).to_owned())));
         let key = Fields::from(vec![Field::new("k", DataType::Utf8, true)]);
         let value = Fields::from(vec![Field::new("v", DataType::Int64, true)]);
-        Shape { kind: "aggregate".to_owned(), times: 1, key, value, parts }
+        let (kind, layout) = ("aggregate".to_owned(), Layout::Windows(1));
+        Shape { kind, layout, key, value, parts }
     }
 
     fn shapes(steps: &[(&str, Shape)]) -> Shapes {

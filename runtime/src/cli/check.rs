@@ -65,6 +65,7 @@ fn describe(plan: &Plan) -> String {
             NodeKind::Lookup(_) => "lookup",
             NodeKind::Window(_) => "aggregate",
             NodeKind::Dedup(_) => "deduplicate",
+            NodeKind::Keyed(_) => "keyed",
             NodeKind::Letters(_) => "letters",
             NodeKind::Sink(_) => "sink",
         };

@@ -389,6 +389,17 @@ pub struct PluginConfig {
     pub from: OneOrMany,
     /// A component's name in `plugin_path`, or a path that ends in `.wasm`.
     pub plugin: Text,
+    /// For a keyed plugin: the columns of the key. All rows of a key come to it with what it
+    /// remembers of the key.
+    pub key: Option<OneOrMany>,
+    /// For a keyed plugin: in which order the rows of a key come. Default: `event_time` where the
+    /// input has it, else `arrival`.
+    pub order: Option<Placed<RowOrder>>,
+    /// For a keyed plugin: what it remembers of a key is forgotten when for so long no row of the
+    /// key came and no timer was waiting, in event time, or with the order `arrival` by the clock.
+    /// Default: never.
+    #[serde(default, deserialize_with = "values::some_placed_above_zero")]
+    pub state_ttl: Option<Placed<Timespan>>,
     /// Passed to the plugin as it is.
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
@@ -402,6 +413,17 @@ pub struct PluginConfig {
     #[serde(default)]
     pub on_failure: OnFailure,
     pub event_time: Option<EventTimeConfig>,
+}
+
+/// In which order the rows of a key come to a keyed plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RowOrder {
+    /// In that of their event time: a row is held back until nothing earlier can come, and what
+    /// comes too late leaves on the port `late`.
+    EventTime,
+    /// As they arrive: at once, and in an order that is not the same from run to run.
+    Arrival,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::metrics::{Metrics, NodeMetrics};
 use crate::operator::Operator;
 use crate::operators::{
-    Decode, DedupStep, Letters, Lookup, LookupView, PluginStep, Project, WindowStep,
+    Decode, DedupStep, KeyedStep, Letters, Lookup, LookupView, PluginStep, Project, WindowStep,
 };
 use crate::plan::{Node, NodeKind, Plan};
 use crate::plugin::PluginHost;
@@ -58,6 +58,7 @@ impl<'a> Shared<'a> {
         Ok(match &node.kind {
             NodeKind::Window(plan) => Box::new(WindowStep::open(name, plan, state, reached)?),
             NodeKind::Dedup(plan) => Box::new(DedupStep::open(name, plan, state, reached)?),
+            NodeKind::Keyed(plan) => Box::new(KeyedStep::new(plan, self.plugins, state, reached)?),
             NodeKind::Source(_)
             | NodeKind::Decode(_)
             | NodeKind::Plugin(_)
@@ -93,7 +94,7 @@ impl<'a> Shared<'a> {
                 Stage::Sink(sink::open(name, plan, port, context)?)
             }
             NodeKind::Letters(plan) => Stage::Operator(Box::new(Letters::new(plan))),
-            NodeKind::Window(_) | NodeKind::Dedup(_) => {
+            NodeKind::Window(_) | NodeKind::Dedup(_) | NodeKind::Keyed(_) => {
                 return Err(Error::internal("a step with state outside of a keyed task"));
             }
             NodeKind::Source(_) => return Err(Error::internal("a source within a chain")),

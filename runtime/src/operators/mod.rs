@@ -3,6 +3,7 @@
 mod decode;
 mod dedup;
 mod emit;
+mod keyed;
 mod letters;
 mod lookup;
 mod plugin;
@@ -11,6 +12,7 @@ mod window;
 
 pub use decode::Decode;
 pub use dedup::DedupStep;
+pub use keyed::KeyedStep;
 pub use letters::Letters;
 pub use lookup::{Lookup, LookupView};
 pub use plugin::PluginStep;

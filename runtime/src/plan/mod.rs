@@ -3,6 +3,7 @@
 pub mod columns;
 mod facts;
 mod keyed;
+mod keyed_plugin;
 mod shape;
 pub mod times;
 
@@ -15,7 +16,8 @@ pub use keyed::{
     AggregatePlan, DedupBound, DedupPlan, LettersPlan, OutputColumn, WindowKind, WindowPlan,
     WindowSpec,
 };
-pub use shape::{Shape, Shapes};
+pub use keyed_plugin::{KeyedPlan, Order};
+pub use shape::{Layout, Shape, Shapes};
 pub use times::{TimeColumn, Times};
 
 use std::path::PathBuf;
@@ -54,6 +56,7 @@ impl Plan {
     pub fn digests(&self) -> impl Iterator<Item = (&str, &str)> {
         self.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Plugin(plugin) => Some((node.name.as_str(), plugin.digest.as_str())),
+            NodeKind::Keyed(plan) => Some((node.name.as_str(), plan.plugin.digest.as_str())),
             _ => None,
         })
     }
@@ -182,6 +185,7 @@ pub enum NodeKind {
     Lookup(LookupPlan),
     Window(Box<WindowPlan>),
     Dedup(DedupPlan),
+    Keyed(Box<KeyedPlan>),
     Letters(LettersPlan),
     Sink(SinkPlan),
 }
@@ -193,6 +197,7 @@ impl NodeKind {
         match self {
             Self::Window(plan) => Some(&plan.keys),
             Self::Dedup(plan) => Some(&plan.keys),
+            Self::Keyed(plan) => Some(&plan.keys),
             Self::Source(_)
             | Self::Decode(_)
             | Self::Plugin(_)

@@ -8,7 +8,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{DedupBound, DedupPlan, Node, NodeKind, Plan, WindowKind, WindowPlan};
+use super::{
+    DedupBound, DedupPlan, KeyedPlan, Node, NodeKind, Order, Plan, WindowKind, WindowPlan,
+};
 
 /// By step.
 pub type Shapes = BTreeMap<String, Shape>;
@@ -18,9 +20,7 @@ pub type Shapes = BTreeMap<String, Shape>;
 pub struct Shape {
     /// What kind of step it is: `aggregate`, `deduplicate`, `plugin`.
     pub kind: String,
-    /// How many times of eight bytes stand before the columns of the key.
-    #[serde(default)]
-    pub times: usize,
+    pub layout: Layout,
     #[serde(with = "as_ipc")]
     pub key: Fields,
     /// None if the values are bytes that only the step understands.
@@ -29,6 +29,20 @@ pub struct Shape {
     /// What may not change as long as the state is to be used: what it is, and how the pipeline
     /// has it, such as `window`, `tumble 60000000us`.
     pub parts: Vec<(String, String)>,
+}
+
+/// What stands in the keys of state beside the columns of the step's key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Nothing.
+    #[default]
+    Key,
+    /// So many times of eight bytes before it: when a window starts, and when the first one ends
+    /// that the rows count for.
+    Windows(usize),
+    /// What keyed plugins have: states, timers, maps, lists and rows that wait.
+    Plugin,
 }
 
 impl Plan {
@@ -43,6 +57,7 @@ fn shape(kind: &NodeKind) -> Option<Shape> {
     match kind {
         NodeKind::Window(plan) => Some(aggregate(plan)),
         NodeKind::Dedup(plan) => Some(deduplicate(plan)),
+        NodeKind::Keyed(plan) => Some(plugin(plan)),
         NodeKind::Source(_)
         | NodeKind::Decode(_)
         | NodeKind::Plugin(_)
@@ -55,10 +70,10 @@ fn shape(kind: &NodeKind) -> Option<Shape> {
 
 fn aggregate(plan: &WindowPlan) -> Shape {
     let kind = plan.window.as_ref().map(|window| window.kind);
-    let times = match kind {
-        None => 0,
-        Some(WindowKind::Tumble { .. } | WindowKind::Instant) => 1,
-        Some(WindowKind::Hop { .. } | WindowKind::Session) => 2,
+    let layout = match kind {
+        None => Layout::Key,
+        Some(WindowKind::Tumble { .. } | WindowKind::Instant) => Layout::Windows(1),
+        Some(WindowKind::Hop { .. } | WindowKind::Session) => Layout::Windows(2),
     };
     // A function that has no state fields could not have been planned.
     let state = plan.aggregates.iter().flat_map(|a| a.expr.state_fields().unwrap_or_default());
@@ -67,7 +82,7 @@ fn aggregate(plan: &WindowPlan) -> Shape {
     let mut parts = vec![key_part(&plan.key_fields), ("window".to_owned(), window)];
     parts.extend(plan.aggregates.iter().map(|a| ("aggregate".to_owned(), a.text.clone())));
     let kind = "aggregate".to_owned();
-    Shape { kind, times, key: plan.key_fields.clone(), value, parts }
+    Shape { kind, layout, key: plan.key_fields.clone(), value, parts }
 }
 
 fn deduplicate(plan: &DedupPlan) -> Shape {
@@ -77,10 +92,24 @@ fn deduplicate(plan: &DedupPlan) -> Shape {
     };
     Shape {
         kind: "deduplicate".to_owned(),
-        times: 0,
+        layout: Layout::Key,
         key: plan.key_fields.clone(),
         value: Fields::empty(),
         parts: vec![key_part(&plan.key_fields), ("bound".to_owned(), bound.to_owned())],
+    }
+}
+
+fn plugin(plan: &KeyedPlan) -> Shape {
+    let order = match plan.order {
+        Order::EventTime { .. } => "event time",
+        Order::Arrival { .. } => "arrival",
+    };
+    Shape {
+        kind: "plugin".to_owned(),
+        layout: Layout::Plugin,
+        key: plan.key_fields.clone(),
+        value: Fields::empty(),
+        parts: vec![key_part(&plan.key_fields), ("order of rows".to_owned(), order.to_owned())],
     }
 }
 

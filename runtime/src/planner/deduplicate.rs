@@ -9,7 +9,7 @@ use datafusion::physical_expr::expressions::Column;
 use super::build::{Builder, ports_with_errors};
 use super::names::{ERRORS, LATE, MAIN};
 use super::time::micros;
-use crate::config::{DeduplicateConfig, Named, Placed, StepConfig, Timespan};
+use crate::config::{DeduplicateConfig, Named, Placed, StepConfig, Text, Timespan};
 use crate::diagnostic::suggest;
 use crate::plan::{DedupBound, DedupPlan, Input, Node, NodeKind, Port, TimeColumn, Times};
 
@@ -21,7 +21,7 @@ impl Builder<'_> {
     ) -> bool {
         let Some((inputs, schema)) = self.read_all(&step.name, &config.from) else { return false };
         let times = self.times_of(&inputs);
-        let keys = self.key_columns(&step.name, config, &schema);
+        let keys = self.key_columns(&step.name, &config.deduplicate, &schema);
         let bound = self.bound(step, config, &times);
         let (Some(keys), Some(bound)) = (keys, bound) else { return false };
         let key = |at: &usize| {
@@ -58,14 +58,15 @@ impl Builder<'_> {
         true
     }
 
-    fn key_columns(
+    /// The indices of the columns that make a key.
+    pub(super) fn key_columns(
         &mut self,
         step: &str,
-        config: &DeduplicateConfig,
+        named: &[Text],
         schema: &SchemaRef,
     ) -> Option<Vec<usize>> {
         let mut keys = Vec::new();
-        for column in config.deduplicate.iter() {
+        for column in named {
             match schema.index_of(column) {
                 Ok(at) if keys.contains(&at) => {
                     let message = format!("`{}` is named twice", &**column);

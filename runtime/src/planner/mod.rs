@@ -5,6 +5,7 @@
 
 mod build;
 mod deduplicate;
+mod keyed;
 mod names;
 mod outputs;
 mod plugin;
@@ -16,6 +17,6 @@ mod time;
 
 pub use build::{checkpoint_directory, plan};
 pub(crate) use names::{ERRORS, is_name};
-pub use plugin::plan_plugin;
+pub use plugin::{plan_keyed, plan_plugin};
 pub use replay::plan_replay;
 pub use sources::table_format;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Fields, Schema, SchemaRef};
+use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 
 use super::names::{ERRORS, LATE, is_name};
 use crate::config::OnFailure;
 use crate::plan::{
-    Described, DescribedPort, PluginCatalog, PluginPlan, PluginPort, PluginRefusal, PluginRequest,
-    PortColumn,
+    Described, DescribedPort, KeyedPlan, Order, PluginCatalog, PluginPlan, PluginPort,
+    PluginRefusal, PluginRequest, PortColumn,
 };
 
 /// What the step `step` will do, once its plugin was asked.
@@ -23,9 +25,67 @@ pub fn plan_plugin(
 ) -> Result<PluginPlan, Vec<PluginRefusal>> {
     let described = catalog.describe(request)?;
     let input = Arc::new(Schema::new(request.input.clone()));
+    let carried = input.clone();
+    planned(step, request, on_failure, described, (input, carried))
+}
+
+/// What the step `step` with the key `key`, indices of its input's columns, will do, once its
+/// plugin was asked.
+///
+/// # Errors
+/// As [`plan_plugin`].
+pub fn plan_keyed(
+    step: &str,
+    request: &PluginRequest,
+    on_failure: OnFailure,
+    key: &[usize],
+    catalog: &dyn PluginCatalog,
+) -> Result<KeyedPlan, Vec<PluginRefusal>> {
+    let names: Vec<String> = key.iter().map(|at| request.input[*at].name().clone()).collect();
+    let keyed = catalog.describe_keyed(request, &names)?;
+    let input = Arc::new(Schema::new(request.input.clone()));
+    // A row that a timer makes has nothing to carry over but its key.
+    let nullable = |(at, field): (usize, &Arc<Field>)| match key.contains(&at) {
+        true => field.clone(),
+        false => Arc::new(field.as_ref().clone().with_nullable(true)),
+    };
+    let carried: Fields = input.fields().iter().enumerate().map(nullable).collect();
+    let wanted = |name: &String| {
+        names.iter().position(|key| key == name).ok_or_else(|| {
+            let message = format!("it wants to see `{name}` of the key, which is not part of it");
+            vec![PluginRefusal::Plugin { message }]
+        })
+    };
+    let key_reads = keyed.keys.iter().map(wanted).collect::<Result<_, _>>()?;
+    let schemas = (input.clone(), Arc::new(Schema::new(carried)));
+    let plugin = planned(step, request, on_failure, keyed.described, schemas)?;
+    let expr =
+        |at: &usize| Arc::new(Column::new(input.field(*at).name(), *at)) as Arc<dyn PhysicalExpr>;
+    Ok(KeyedPlan {
+        plugin,
+        keys: key.iter().map(expr).collect(),
+        key: key.to_vec(),
+        key_fields: key.iter().map(|at| input.fields()[*at].clone()).collect(),
+        key_reads,
+        state_version: keyed.state_version,
+        reads_versions: keyed.reads_versions,
+        order: Order::Arrival { lag: 0 },
+        state_ttl: None,
+        late: None,
+    })
+}
+
+/// The plan of a plugin that carries over columns of the second schema.
+fn planned(
+    step: &str,
+    request: &PluginRequest,
+    on_failure: OnFailure,
+    described: Described,
+    (input, carried): (SchemaRef, SchemaRef),
+) -> Result<PluginPlan, Vec<PluginRefusal>> {
     let wrong = |message| vec![PluginRefusal::Plugin { message }];
     let reads = reads(&described, &input).map_err(wrong)?;
-    let ports = ports(&described, &input).map_err(wrong)?;
+    let ports = ports(&described, &carried).map_err(wrong)?;
     Ok(PluginPlan {
         step: step.to_owned(),
         plugin: request.plugin.to_owned(),

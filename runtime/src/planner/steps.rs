@@ -10,7 +10,8 @@ use crate::config::{Named, OutputMode, PluginConfig, SqlConfig, StepConfig};
 use crate::dead_letter;
 use crate::diagnostic::{Diagnostic, Place, suggest};
 use crate::plan::{
-    Input, Node, NodeKind, PluginPort, PluginRefusal, PluginRequest, Port, PortColumn, times,
+    Input, Node, NodeKind, PluginPlan, PluginPort, PluginRefusal, PluginRequest, Port, PortColumn,
+    Times, times,
 };
 use crate::sql::{self, AggregateOptions, Relation};
 
@@ -178,6 +179,16 @@ impl Builder<'_> {
             limits: &config.limits,
             grant_log,
         };
+        if let Some(key) = &config.key {
+            return self.keyed(step, config, (key, &request), inputs);
+        }
+        let order = config.order.as_ref().map(|order| (order.place(), "order"));
+        let ttl = config.state_ttl.as_ref().map(|ttl| (ttl.place(), "state_ttl"));
+        if let Some((place, only)) = order.or(ttl) {
+            let message = format!("`{only}` for a plugin without a key");
+            self.error(place, message, "add key = [\"column\"], or remove it");
+            return false;
+        }
         let planned = plugin::plan_plugin(&step.name, &request, config.on_failure, self.plugins);
         let plan = match planned {
             Ok(plan) => plan,
@@ -186,24 +197,26 @@ impl Builder<'_> {
                 return false;
             }
         };
-        let times = self.times_of(&inputs);
-        let port = |port: &PluginPort| {
-            let carried = port.columns.iter().map(|column| match column {
-                PortColumn::Input(at) => Some(*at),
-                PortColumn::Added(_) => None,
-            });
-            let times = times::picked(&times, carried);
-            Port { name: port.name.clone(), schema: port.schema.clone(), times }
-        };
-        let mut ports: Vec<Port> = plan.ports.iter().map(port).collect();
+        let ports = plugin_ports(&plan, &self.times_of(&inputs));
+        let kind = NodeKind::Plugin(Box::new(plan));
+        self.plugin_node(step, config, kind, inputs, ports)
+    }
+
+    /// A node that runs a plugin, with the endpoints of its ports.
+    pub(super) fn plugin_node(
+        &mut self,
+        step: &Named<StepConfig>,
+        config: &PluginConfig,
+        kind: NodeKind,
+        inputs: Vec<Input>,
+        mut ports: Vec<Port>,
+    ) -> bool {
         let event_time = self.event_time(&step.name, config.event_time.as_ref(), &mut ports);
         if event_time.is_none() && config.event_time.is_some() {
             return false;
         }
-        ports.push(Port::timeless(ERRORS, dead_letter::SCHEMA.clone()));
         let named: Vec<_> =
             ports.iter().map(|port| (port.name.clone(), port.schema.clone())).collect();
-        let kind = NodeKind::Plugin(Box::new(plan));
         let node = self.node(Node { name: step.name.clone(), kind, inputs, ports, event_time });
         for (port, (name, schema)) in named.into_iter().enumerate() {
             self.endpoint(&step.name, &name, vec![Input { node, port }], schema);
@@ -239,6 +252,21 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// The ports of a plugin whose input has these times, `errors` among them.
+pub(super) fn plugin_ports(plan: &PluginPlan, times: &Times) -> Vec<Port> {
+    let port = |port: &PluginPort| {
+        let carried = port.columns.iter().map(|column| match column {
+            PortColumn::Input(at) => Some(*at),
+            PortColumn::Added(_) => None,
+        });
+        let times = times::picked(times, carried);
+        Port { name: port.name.clone(), schema: port.schema.clone(), times }
+    };
+    let mut ports: Vec<Port> = plan.ports.iter().map(port).collect();
+    ports.push(Port::timeless(ERRORS, dead_letter::SCHEMA.clone()));
+    ports
 }
 
 /// A key beside the SQL that only concerns aggregates.

@@ -141,9 +141,6 @@ impl Operator for WindowStep {
         let core = &mut self.core;
         core.complete = core.complete.max(core.complete_at(watermark));
         core.now = self.watermark;
-        if core.plan.state_ttl.is_some() {
-            core.store.expire(core.now.0);
-        }
         match &mut self.windows {
             Windows::Panes(panes) => panes.close(core, out),
             Windows::Hops(hops) => hops.close(core, out),
@@ -159,6 +156,11 @@ impl Operator for WindowStep {
             Windows::Sessions(sessions) => sessions.freeze(core, out)?,
         }
         core.changed = false;
+        if core.plan.state_ttl.is_some() {
+            // Only now: a group that had rows in this epoch has just been stored anew, however far
+            // event time has moved on within it.
+            core.store.expire(core.now.0);
+        }
         core.store.freeze(changes)
     }
 

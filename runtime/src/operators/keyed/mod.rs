@@ -1,0 +1,547 @@
+//! A step that runs a keyed plugin: rows come to it by key, with what is stored for the key.
+//!
+//! `buffer` holds rows back until their time has come, `work` is what is to be done then, `call`
+//! one call of the plugin with it, `changes` what the call leaves behind, `output` its rows.
+//! *Invariant:* what a call that failed has done is seen nowhere; rows of a key are given in their
+//! order, whatever fails.
+
+mod buffer;
+mod call;
+mod changes;
+mod entry;
+mod memory;
+mod names;
+mod output;
+mod timers;
+mod work;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+
+use buffer::Buffer;
+use call::{Call, lock};
+use changes::{NewTimers, apply, forget_timers};
+use memory::Memory;
+use output::Sources;
+use timers::TimerIndex;
+use work::{KeyNumbers, KeyTable, PIECE_ROWS, RowRef, Segment, Work, sort_by_key};
+
+use crate::batch::{Batch, Partition};
+use crate::config::OnFailure;
+use crate::dead_letter::{Refusal, Refuser, letters};
+use crate::error::{Error, Result};
+use crate::operator::{Operator, Outputs};
+use crate::plan::{KeyedPlan, Order};
+use crate::plugin::{
+    CallFailure, Clock, Instance, KeyedCall, KeyedCallOutput, Loaded, PluginHost, StartFailure,
+    limits, migrate,
+};
+use crate::state::{Changes, EncodedRows, RowCodec, StepState};
+use crate::time::Watermark;
+
+/// At the end of a bounded input, so many timers of a key in a row may be set by the one before:
+/// a timer that sets itself again would otherwise never end.
+const CHAIN_MAX: u32 = 1000;
+
+pub struct KeyedStep {
+    plan: KeyedPlan,
+    loaded: Arc<Loaded>,
+    refuser: Refuser,
+    /// The partition of rows that come from no row of the input.
+    own: Arc<Partition>,
+    codec: RowCodec,
+    memory: Arc<Mutex<Memory>>,
+    timers: TimerIndex,
+    /// `None` if rows go to the plugin as they arrive.
+    buffer: Option<Buffer>,
+    /// `None` after a failure: the next call gets a fresh one.
+    instance: Option<Instance>,
+    /// Failed calls since the last that succeeded.
+    failures: u32,
+    reached: Watermark,
+    /// The event time up to which all rows and timers have been handled.
+    handled: i64,
+    /// The latest event time that a row or timer had.
+    latest: i64,
+    /// The machine's time, as last told.
+    now: i64,
+    /// At the end of the input: how many timers each key has set since.
+    chained: HashMap<Box<[u8]>, u32>,
+}
+
+impl KeyedStep {
+    /// The step with its state, which has acted on event time up to `reached`.
+    ///
+    /// # Errors
+    /// If the component was not planned, or the state can't be read.
+    pub fn new(
+        plan: &KeyedPlan,
+        host: &PluginHost,
+        mut state: StepState,
+        reached: Watermark,
+    ) -> Result<Self> {
+        let plugin = &plan.plugin;
+        let codec = RowCodec::new(&plan.key_fields)
+            .map_err(|e| Error::config(format!("step `{}`: key column {e}", plugin.step)))?;
+        let buffer = match plan.order {
+            Order::EventTime { column, .. } => {
+                Some(Buffer::open(&plugin.input, (&plan.key, &codec), column, &mut state)?)
+            }
+            Order::Arrival { .. } => None,
+        };
+        let partition = Partition { source: plugin.step.clone(), name: String::new() };
+        Ok(Self {
+            loaded: host.planned(&plugin.digest)?,
+            refuser: Refuser {
+                step: plugin.step.clone(),
+                plugin: Some((plugin.plugin.clone(), plugin.digest.clone())),
+            },
+            own: Arc::new(partition),
+            codec,
+            timers: TimerIndex::open(&mut state)?,
+            memory: Arc::new(Mutex::new(Memory::new(state))),
+            buffer,
+            instance: None,
+            failures: 0,
+            reached,
+            handled: reached.lagging(plan.order.lag()).0,
+            latest: i64::MIN,
+            now: i64::MIN,
+            chained: HashMap::new(),
+            plan: plan.clone(),
+        })
+    }
+
+    /// Puts rows into the buffer, but for those that are late or have no time.
+    fn hold(&mut self, batch: Batch, column: usize, lag: i64, out: &mut Outputs) -> Result<()> {
+        let times = buffer::times(&batch.rows, column);
+        let nulls = batch.rows.column(column).logical_nulls();
+        let has_time = |row: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+        let own = batch.origin.watermarks();
+        let is_late = |row: usize| {
+            let own = own.map_or(Watermark::NONE, |own| Watermark(own[row]));
+            times[row] < own.max(self.reached).lagging(lag).0
+        };
+        let all = || 0..batch.len();
+        if all().all(|row| has_time(row) && !is_late(row)) {
+            return self.buffer.as_mut().map_or(Ok(()), |buffer| buffer.push(batch));
+        }
+        let pick = |wanted: &dyn Fn(usize) -> bool| -> Result<Batch> {
+            batch.filter(&all().map(|row| Some(wanted(row))).collect::<BooleanArray>())
+        };
+        let late = pick(&|row| has_time(row) && is_late(row))?;
+        let kept = pick(&|row| has_time(row) && !is_late(row))?;
+        let timeless: Vec<Refusal> = all()
+            .filter(|row| !has_time(*row))
+            .map(|row| Refusal::new(row, "no_time", "the row has no event time"))
+            .collect();
+        if !timeless.is_empty() {
+            out.emit(self.plan.plugin.errors, letters(&self.refuser, &batch, &timeless)?);
+        }
+        if let Some(port) = self.plan.late {
+            out.emit(port, late);
+        }
+        self.buffer.as_mut().map_or(Ok(()), |buffer| buffer.push(kept))
+    }
+
+    /// Work on a batch as it arrives.
+    fn arrived(&self, batch: Batch) -> Result<Vec<Work>> {
+        let columns: Vec<ArrayRef> =
+            self.plan.key.iter().map(|at| batch.rows.column(*at).clone()).collect();
+        let mut keys = EncodedRows::default();
+        self.codec.encode(&columns, batch.len(), &mut keys)?;
+        let mut numbers = KeyNumbers::default();
+        let row = |(row, key): (usize, &[u8])| RowRef {
+            key: numbers.number(key),
+            time: 0,
+            batch: 0,
+            row: row as u32,
+        };
+        let rows: Vec<RowRef> = keys.iter().enumerate().map(row).collect();
+        let keys = numbers.finish();
+        let rows = sort_by_key(rows, keys.len(), |a, b| a.row.cmp(&b.row));
+        Work::pieces(&[(batch.rows, batch.origin)], keys, &rows, false, self.handled)
+    }
+
+    /// Gives all of some work to the plugin.
+    fn work(&mut self, work: &Work, out: &mut Outputs) -> Result<()> {
+        match self.plan.state_ttl {
+            None => self.attempt(work, work.segments.clone(), out),
+            Some(ttl) => {
+                let layers = layers(work, ttl);
+                layers.into_iter().try_for_each(|layer| self.attempt(work, layer, out))
+            }
+        }
+    }
+
+    /// Gives segments of different keys to the plugin, in smaller and smaller parts where it
+    /// fails.
+    fn attempt(&mut self, work: &Work, segments: Vec<Segment>, out: &mut Outputs) -> Result<()> {
+        let mut waiting = vec![segments];
+        while let Some(segments) = waiting.pop() {
+            let prepared = Call::prepare(&self.plan, work, &segments, self.now, &self.memory)?;
+            let Some(mut call) = prepared else { continue };
+            let failure = match self.call(work, &mut call)? {
+                Ok((output, timers)) => {
+                    self.failures = 0;
+                    self.keep(work, &call, output, timers, out)?;
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            let parts = split(&call, &work.times);
+            match self.failed(parts.is_some(), &failure)? {
+                // Last in, first out: a key's earlier rows go first.
+                Verdict::Halve => waiting.extend(parts.into_iter().flatten().rev()),
+                Verdict::Refuse => self.refuse(work, &call, &failure, out)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// One call. A failure takes the instance with it: whatever is left in its memory can't be
+    /// trusted.
+    fn call(
+        &mut self,
+        work: &Work,
+        call: &mut Call,
+    ) -> Result<Result<(KeyedCallOutput, NewTimers), CallFailure>> {
+        let mut instance = match self.instance.take().map_or_else(|| self.start(), Ok) {
+            Ok(instance) => instance,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        if !call.stored.old.is_empty() {
+            self.migrate(&mut instance, call)?;
+        }
+        let crossing = KeyedCall {
+            rows: &call.rows,
+            reads: &self.plan.plugin.reads,
+            times: &call.times,
+            starts: &call.starts,
+            keys: &call.key_columns(&self.plan, &self.codec, work)?,
+            states: call.states(),
+            timers: &call.due,
+        };
+        let ports: Vec<_> = self.plan.plugin.ports.iter().map(|port| &port.adds).collect();
+        lock(&self.memory).begin(work.keys.clone(), call.keys.clone());
+        let called = crossing.run(&mut instance, self.memory.clone(), &ports);
+        let checked = called.map(|called| {
+            called.and_then(|output| {
+                let timers = NewTimers::of(call, &output.timers, self.now)?;
+                Ok((output, timers))
+            })
+        });
+        match &checked {
+            Ok(Ok(_)) => self.instance = Some(instance),
+            // What it wrote goes; that the state could not be read is no fault of the plugin.
+            _ => lock(&self.memory).end()?,
+        }
+        checked
+    }
+
+    fn start(&self) -> Result<Instance, CallFailure> {
+        let plugin = &self.plan.plugin;
+        let key: Vec<String> = self.plan.key_fields.iter().map(|f| f.name().clone()).collect();
+        let input = (plugin.input.fields(), key.as_slice());
+        let limits = limits(&plugin.limits);
+        let started = self.loaded.start_keyed(&plugin.step, limits, &plugin.config, input);
+        started.map(|(instance, _)| instance).map_err(StartFailure::failure)
+    }
+
+    /// Brings states of older versions to today's.
+    fn migrate(&self, instance: &mut Instance, call: &mut Call) -> Result<()> {
+        let step = &self.plan.plugin.step;
+        let mut old = std::mem::take(&mut call.stored.old);
+        old.sort_unstable();
+        for same in old.chunk_by(|a, b| a.0 == b.0) {
+            let version = same[0].0;
+            if !self.plan.reads_versions.contains(&version) {
+                return Err(Error::config(format!(
+                    "step `{step}` has a state of version {version}, and its plugin writes version \
+                     {} and reads {:?} beside it: go back to the plugin that wrote it, or let the \
+                     plugin migrate that version",
+                    self.plan.state_version, self.plan.reads_versions
+                )));
+            }
+            let states = same.iter().map(|(_, key)| call.stored.state(*key)).collect();
+            let new = migrate(instance, version, states)?.map_err(|failure| {
+                Error::plugin(format!(
+                    "step `{step}` can't bring its state from version {version} to {}: {}",
+                    self.plan.state_version, failure.message
+                ))
+            })?;
+            for (at, (_, key)) in same.iter().enumerate() {
+                let state = new.is_valid(at).then(|| new.value(at));
+                call.stored.replace(*key, state);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what a call has changed, and emits what it returned.
+    fn keep(
+        &mut self,
+        work: &Work,
+        call: &Call,
+        output: KeyedCallOutput,
+        timers: NewTimers,
+        out: &mut Outputs,
+    ) -> Result<()> {
+        let held = self.chain(work, call, &timers);
+        let latest = (0..call.segments.len()).filter_map(|key| call.latest(key)).max();
+        self.latest = self.latest.max(latest.unwrap_or(i64::MIN));
+        let changed = (output.changed.as_slice(), &output.states);
+        apply(
+            &self.plan,
+            (work, call),
+            changed,
+            &timers,
+            &held,
+            self.now,
+            &mut self.timers,
+            &mut lock(&self.memory),
+        )?;
+        let sources = self.sources(work, call);
+        for rows in output.ports {
+            sources.emit(rows, out)?;
+        }
+        sources.refuse(&output.errors, out)
+    }
+
+    /// At the end of the input: which keys have set so many timers that these wait for new rows.
+    fn chain(&mut self, work: &Work, call: &Call, timers: &NewTimers) -> Vec<bool> {
+        if self.reached != Watermark::END || call.rows.num_rows() > 0 {
+            return Vec::new();
+        }
+        let mut held = vec![false; call.keys.len()];
+        for key in timers.keys_with_new() {
+            let count = self.chained.entry(work.keys.key(call.keys[key]).bytes.into()).or_default();
+            *count += 1;
+            held[key] = *count > CHAIN_MAX;
+        }
+        held
+    }
+
+    /// What becomes of a call that failed.
+    fn failed(&mut self, can_split: bool, failure: &CallFailure) -> Result<Verdict> {
+        let plugin = &self.plan.plugin;
+        self.failures += 1;
+        if self.failures < plugin.limits.consecutive_failures {
+            return Ok(if can_split { Verdict::Halve } else { Verdict::Refuse });
+        }
+        match plugin.on_failure {
+            OnFailure::DeadLetter => Ok(Verdict::Refuse),
+            OnFailure::Stop => Err(Error::plugin(format!(
+                "plugin `{}` of step `{}` failed {} times in a row: {}{}. Nothing is lost: mend \
+                 the plugin and run again, or set on_failure = \"dead_letter\" to go on without \
+                 these rows",
+                plugin.plugin,
+                plugin.step,
+                self.failures,
+                failure.message,
+                failure.backtrace.as_ref().map(|b| format!("\n{b}")).unwrap_or_default(),
+            ))),
+        }
+    }
+
+    /// Rows and timers of a call leave as dead letters; the state stays as it was.
+    fn refuse(
+        &mut self,
+        work: &Work,
+        call: &Call,
+        failure: &CallFailure,
+        out: &mut Outputs,
+    ) -> Result<()> {
+        let refusal = |row: usize| Refusal {
+            backtrace: failure.backtrace.clone(),
+            ..Refusal::new(row, failure.code, failure.message.clone())
+        };
+        forget_timers(&self.plan, work, call, &mut lock(&self.memory))?;
+        let sources = self.sources(work, call);
+        let rows: Vec<Refusal> = (0..call.rows.num_rows()).map(refusal).collect();
+        sources.refuse(&rows, out)?;
+        for (key, number) in call.keys.iter().enumerate() {
+            for timer in call.due_of(key) {
+                let message = format!("timer {} of {}: {}", timer.id, timer.at, failure.message);
+                sources.refuse_key(*number, Refusal { message, ..refusal(0) }, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sources<'a>(&'a self, work: &'a Work, call: &'a Call) -> Sources<'a> {
+        Sources {
+            plan: &self.plan,
+            refuser: &self.refuser,
+            codec: &self.codec,
+            own: &self.own,
+            work,
+            rows: &call.rows,
+            at: &call.at,
+            keys: &call.keys,
+        }
+    }
+
+    /// Gives all timers of a clock to the plugin that are due by `until`, and those that are set
+    /// on the way.
+    fn fire(&mut self, clock: Clock, until: i64, out: &mut Outputs) -> Result<()> {
+        loop {
+            let mut memory = lock(&self.memory);
+            let due = self.timers.take_due(&mut memory.state, clock, until, PIECE_ROWS)?;
+            drop(memory);
+            if due.is_empty() {
+                break;
+            }
+            let mut keys = KeyTable::default();
+            for (group, key) in &due {
+                keys.push(*group, key);
+            }
+            let rows = RecordBatch::new_empty(self.plan.plugin.input.clone());
+            let work = Work::of_timers(rows, keys, self.handled);
+            self.attempt(&work, work.segments.clone(), out)?;
+        }
+        let mut memory = lock(&self.memory);
+        self.timers.forget(&mut memory.state, clock, until)
+    }
+}
+
+enum Verdict {
+    /// Try the parts by themselves.
+    Halve,
+    /// All rows become dead letters.
+    Refuse,
+}
+
+impl Operator for KeyedStep {
+    fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
+        if let Order::EventTime { column, lag } = self.plan.order {
+            return self.hold(batch, column, lag, out);
+        }
+        for work in self.arrived(batch)? {
+            self.work(&work, out)?;
+        }
+        Ok(())
+    }
+
+    fn watermark(&mut self, watermark: Watermark, out: &mut Outputs) -> Result<()> {
+        if watermark <= self.reached {
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut self.reached, watermark);
+        self.handled = watermark.lagging(self.plan.order.lag()).0;
+        if let Some(buffer) = &mut self.buffer {
+            let released = buffer.release(self.handled, &mut lock(&self.memory).state)?;
+            for work in released {
+                self.work(&work, out)?;
+            }
+        }
+        self.fire(Clock::Event, self.handled, out)?;
+        if watermark == Watermark::END {
+            // New rows may come in another run; they are late only for what has been seen.
+            let lag = self.plan.order.lag();
+            self.reached = before.max(Watermark(self.latest.saturating_add(lag)));
+            self.handled = self.reached.lagging(lag).0;
+            self.chained.clear();
+        }
+        if self.plan.state_ttl.is_some() && self.buffer.is_some() {
+            lock(&self.memory).state.expire(self.handled);
+        }
+        Ok(())
+    }
+
+    fn wants_time(&self) -> bool {
+        true
+    }
+
+    fn tick(&mut self, now: i64, out: &mut Outputs) -> Result<()> {
+        self.now = self.now.max(now);
+        self.fire(Clock::Processing, self.now, out)?;
+        if self.plan.state_ttl.is_some() && self.buffer.is_none() {
+            lock(&self.memory).state.expire(self.now);
+        }
+        Ok(())
+    }
+
+    fn freeze(&mut self, changes: &mut Changes, _: &mut Outputs) -> Result<()> {
+        let mut memory = lock(&self.memory);
+        if let Some(buffer) = &mut self.buffer {
+            buffer.freeze(self.handled, &mut memory.state)?;
+        }
+        memory.state.freeze(changes)
+    }
+
+    fn reached(&self) -> Option<Watermark> {
+        Some(self.reached)
+    }
+}
+
+/// The segments of work on a state that expires: each key's in turn, cut where it may have expired
+/// between two rows, or between a timer and the row after it.
+fn layers(work: &Work, ttl: i64) -> Vec<Vec<Segment>> {
+    let mut layers: Vec<Vec<Segment>> = Vec::new();
+    for segment in &work.segments {
+        let mut parts: Vec<Segment> = Vec::new();
+        let times = &work.times;
+        let time = |row: u32| times.get(row as usize).copied();
+        if let Some(first) = time(segment.start).filter(|_| segment.rows() > 0) {
+            parts.push(Segment { end: segment.start, until: first, ..*segment });
+        }
+        let mut rest = *segment;
+        for row in segment.start + 1..segment.end {
+            let (Some(before), Some(after)) = (time(row - 1), time(row)) else { continue };
+            if after.saturating_sub(before) >= ttl {
+                parts.push(Segment { end: row, until: before, ..rest });
+                let timers = Segment { start: row, end: row, until: after, ..rest };
+                parts.push(timers);
+                rest.start = row;
+            }
+        }
+        parts.push(rest);
+        for (at, part) in parts.into_iter().enumerate() {
+            if layers.len() == at {
+                layers.push(Vec::new());
+            }
+            layers[at].push(part);
+        }
+    }
+    layers
+}
+
+/// The parts of a call that are to be tried after it failed, in their order. `None` if it can't be
+/// made smaller.
+fn split(call: &Call, times: &[i64]) -> Option<Vec<Vec<Segment>>> {
+    if let [only] = call.segments.as_slice() {
+        let has_timers = !call.due.is_empty();
+        let time = |row: u32| times.get(row as usize).copied().unwrap_or(only.until);
+        return match only.rows() {
+            0 => None,
+            1 if !has_timers => None,
+            1 => {
+                // A row and its timers: the timers that come before it first.
+                let timers = Segment { end: only.start, until: time(only.start), ..*only };
+                match call
+                    .due_of(0)
+                    .iter()
+                    .any(|due| due.clock == Clock::Processing || due.at <= timers.until)
+                {
+                    true => Some(vec![vec![timers], vec![*only]]),
+                    // They all come after it.
+                    false => {
+                        let row = Segment { until: timers.until, ..*only };
+                        let after = Segment { start: only.end, ..*only };
+                        Some(vec![vec![row], vec![after]])
+                    }
+                }
+            }
+            rows => {
+                let half = only.start + rows as u32 / 2;
+                let first = Segment { end: half, until: time(half - 1), ..*only };
+                Some(vec![vec![first], vec![Segment { start: half, ..*only }]])
+            }
+        };
+    }
+    let (first, second) = call.segments.split_at(call.segments.len() / 2);
+    Some(vec![first.to_vec(), second.to_vec()])
+}

@@ -1,0 +1,204 @@
+//! Which keys have timers when.
+//!
+//! A timer itself is part of its key's entry. What is kept here only finds the keys: by spans of a
+//! minute, of which only those that time has reached are in memory. It may name keys whose timer
+//! was moved or cancelled since; whoever asks looks at the entry.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use super::entry::{Entry, Timer};
+use super::names;
+use crate::error::{Error, Result};
+use crate::plugin::Clock;
+use crate::state::{Key, NEVER, StepState};
+
+/// Length of a span in microseconds.
+const SPAN: i64 = 60_000_000;
+
+/// The timers of both clocks.
+#[derive(Debug)]
+pub struct TimerIndex {
+    event: Spans,
+    processing: Spans,
+}
+
+/// The timers of one clock.
+#[derive(Debug)]
+struct Spans {
+    clock: Clock,
+    /// The spans in which any key has a timer, and which groups these keys are of.
+    known: BTreeMap<i64, Groups>,
+    /// All spans up to this one are in `near`.
+    loaded: Option<i64>,
+    near: BinaryHeap<Reverse<Near>>,
+}
+
+/// A key with a timer.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Near {
+    at: i64,
+    group: u8,
+    key: Box<[u8]>,
+}
+
+/// A set of key groups.
+#[derive(Debug, Default, Clone, Copy)]
+struct Groups([u64; 4]);
+
+impl Groups {
+    /// Adds a group; `false` if it was in the set.
+    fn add(&mut self, group: u8) -> bool {
+        let (word, bit) = (usize::from(group / 64), 1 << (group % 64));
+        let new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        new
+    }
+
+    fn iter(self) -> impl Iterator<Item = u8> {
+        (0..=255_u8).filter(move |g| self.0[usize::from(g / 64)] & (1 << (g % 64)) != 0)
+    }
+}
+
+impl TimerIndex {
+    /// # Errors
+    /// If the state can't be read.
+    pub fn open(state: &mut StepState) -> Result<Self> {
+        let spans =
+            |clock| Spans { clock, known: BTreeMap::new(), loaded: None, near: BinaryHeap::new() };
+        let mut index = Self { event: spans(Clock::Event), processing: spans(Clock::Processing) };
+        state.scan(&[names::SPAN], &mut |key, _| {
+            let damaged = || Error::corrupt("the stored timers of a step are damaged");
+            let (clock, span) = names::read_span(key.bytes).ok_or_else(damaged)?;
+            index.of(clock).known.entry(span).or_default().add(key.group);
+            Ok(())
+        })?;
+        Ok(index)
+    }
+
+    fn of(&mut self, clock: Clock) -> &mut Spans {
+        match clock {
+            Clock::Event => &mut self.event,
+            Clock::Processing => &mut self.processing,
+        }
+    }
+
+    /// Notes a timer of `key`, which had the timers `before`. A timer that is `held` is not given
+    /// out any more, but kept.
+    ///
+    /// # Errors
+    /// If the state can't be written.
+    pub fn set(
+        &mut self,
+        state: &mut StepState,
+        key: Key,
+        timer: Timer,
+        before: &[Timer],
+        held: bool,
+    ) -> Result<()> {
+        let span = timer.at.div_euclid(SPAN);
+        let spans = self.of(timer.clock);
+        let is_near = spans.loaded.is_some_and(|loaded| span <= loaded);
+        if is_near && !held {
+            let near = Near { at: timer.at, group: key.group, key: key.bytes.into() };
+            spans.near.push(Reverse(near));
+        }
+        if spans.known.entry(span).or_default().add(key.group) {
+            let bytes = &names::span(timer.clock, span);
+            state.put(Key { group: key.group, bytes }, &[], NEVER)?;
+        }
+        let is_same = |b: &Timer| b.clock == timer.clock && b.at.div_euclid(SPAN) == span;
+        // A span that was loaded may have been removed since, and its timers with it.
+        if is_near || !before.iter().any(is_same) {
+            let mut name = names::timers(timer.clock, span);
+            name.extend(key.bytes);
+            state.put(Key { group: key.group, bytes: &name }, &[], NEVER)?;
+        }
+        Ok(())
+    }
+
+    /// Some keys, at most `max`, that may have timers at or before `until`.
+    ///
+    /// # Errors
+    /// If the state can't be read.
+    pub fn take_due(
+        &mut self,
+        state: &mut StepState,
+        clock: Clock,
+        until: i64,
+        max: usize,
+    ) -> Result<Vec<(u8, Box<[u8]>)>> {
+        let spans = self.of(clock);
+        let mut keys: Vec<(u8, Box<[u8]>)> = Vec::new();
+        while keys.len() < max {
+            match spans.near.peek() {
+                Some(Reverse(near)) if near.at <= until => {
+                    if let Some(Reverse(near)) = spans.near.pop() {
+                        keys.push((near.group, near.key));
+                    }
+                }
+                _ => {
+                    if !spans.load_next(state, until)? {
+                        break;
+                    }
+                }
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
+    /// Forgets spans in which nothing can be due any more, as all up to `until` was.
+    ///
+    /// # Errors
+    /// If the state can't be written.
+    pub fn forget(&mut self, state: &mut StepState, clock: Clock, until: i64) -> Result<()> {
+        let spans = self.of(clock);
+        while let Some((span, groups)) = spans.known.first_key_value().map(|(s, g)| (*s, *g)) {
+            if span.saturating_add(1).saturating_mul(SPAN) > until {
+                return Ok(());
+            }
+            state.remove_prefix(&names::timers(clock, span))?;
+            let bytes = &names::span(clock, span);
+            for group in groups.iter() {
+                state.remove(Key { group, bytes })?;
+            }
+            spans.known.remove(&span);
+        }
+        Ok(())
+    }
+}
+
+impl Spans {
+    /// Brings the next span that has begun by `until` into memory; `false` if there is none.
+    fn load_next(&mut self, state: &mut StepState, until: i64) -> Result<bool> {
+        let reached = until.div_euclid(SPAN);
+        let after = self.loaded.map_or(i64::MIN, |loaded| loaded.saturating_add(1));
+        if after > reached {
+            return Ok(false);
+        }
+        let Some((&span, _)) = self.known.range(after..=reached).next() else {
+            self.loaded = Some(reached);
+            return Ok(false);
+        };
+        let mut keys: Vec<(u8, Box<[u8]>)> = Vec::new();
+        state.scan(&names::timers(self.clock, span), &mut |key, _| {
+            keys.push((key.group, names::timer_key(key.bytes).into()));
+            Ok(())
+        })?;
+        let mut name = Vec::new();
+        for (group, key) in keys {
+            name.clear();
+            names::entry(&key, &mut name);
+            let Some(entry) = state.get(Key { group, bytes: &name })? else { continue };
+            let is_here = |t: &Timer| t.clock == self.clock && t.at.div_euclid(SPAN) == span;
+            let earliest = Entry::read(entry)?.timers().filter(is_here).map(|t| t.at).min();
+            if let Some(at) = earliest {
+                self.near.push(Reverse(Near { at, group, key }));
+            }
+        }
+        self.loaded = Some(span);
+        Ok(true)
+    }
+}
