@@ -1,6 +1,7 @@
 //! One try at a job: from the last checkpoint to its end or its first error.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
@@ -16,6 +17,7 @@ use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, REPLAY_PREFIX, Shapes};
 use crate::plugin::PluginHost;
+use crate::query;
 use crate::sink::{self, Published, Publisher};
 use crate::state::{StateBackend, StateOptions};
 use crate::task::{Barrier, Control, EpochPart, Report};
@@ -43,6 +45,8 @@ pub fn run(
         tracing::warn!("{warning}");
     }
     let recovered = recover(plan, options, &store, &state, recovered)?;
+    let (store, state) = (Arc::new(store), Arc::new(state));
+    let _server = query::serve(directory, storage.clone(), store.clone(), state.clone());
     let metrics = metrics(plan);
     let shared = Shared::new(plan, plugins)?;
     let _fresh: Vec<_> = shared.tables.iter().filter_map(|table| table.keep_fresh()).collect();

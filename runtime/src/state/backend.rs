@@ -61,6 +61,18 @@ pub struct StateOptions {
     pub keep: usize,
 }
 
+/// How much state there is, of all steps.
+#[derive(Debug, Clone, Copy)]
+pub struct StateStats {
+    /// Up to which epoch changes were merged.
+    pub merged: Epoch,
+    /// Changes that are not, on the disk.
+    pub waiting_segments: usize,
+    pub waiting_bytes: u64,
+    /// What all maps take.
+    pub memory_bytes: usize,
+}
+
 impl StateBackend {
     /// Opens the state of the checkpoint in `directory`: what was merged, and what was committed
     /// since. Files that no commit refers to go.
@@ -125,6 +137,33 @@ impl StateBackend {
             state.remove_prefix(&[])?;
         }
         Ok(state)
+    }
+
+    /// All state of a step as it was committed last, for those who look at it from outside.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn view(&self, step: &str) -> Result<StepState> {
+        StepState::open(step, 0..=255, &self.merger)
+    }
+
+    /// How much there is of it all.
+    pub fn stats(&self) -> StateStats {
+        let (segments, bytes) = self.merger.waiting();
+        StateStats {
+            merged: self.merger.base.merged(),
+            waiting_segments: segments,
+            waiting_bytes: bytes,
+            memory_bytes: self.merger.used(),
+        }
+    }
+
+    /// Reads everything that was merged. Returns how many entries there are, or what is wrong.
+    ///
+    /// # Errors
+    /// `Corrupt` if anything is not what was written.
+    pub fn verify(&self) -> Result<u64> {
+        self.merger.base.verify()
     }
 
     /// Drops the state of a step with the next epoch. To be called before its tasks are opened, if
@@ -213,6 +252,14 @@ pub fn first_damaged(
         }
     }
     Ok(None)
+}
+
+/// Reads the base of a checkpoint that is not open. Returns how many entries it has.
+///
+/// # Errors
+/// `Corrupt` if anything is not what was written.
+pub fn verify(directory: &Path, storage: &dyn Storage, committed: &CommittedState) -> Result<u64> {
+    Base::open(directory, storage, committed.owner, CACHE_BYTES)?.verify()
 }
 
 /// Whether everything is there that the state after the epoch `to` is made of.

@@ -8,9 +8,9 @@
 mod buffer;
 mod call;
 mod changes;
-mod entry;
+pub(crate) mod entry;
 mod memory;
-mod names;
+pub(crate) mod names;
 mod output;
 mod timers;
 mod work;
