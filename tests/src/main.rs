@@ -6,6 +6,7 @@ mod harness;
 mod keyed;
 
 mod boundary;
+mod checkpoints;
 mod checks;
 mod cli;
 mod crash;

@@ -116,14 +116,25 @@ fn verify_with(
     out(json!({ "part": "merged state", "entries": entries.unwrap_or(0), "damage": damage }))
 }
 
-fn shape<'a>(recovered: &'a Recovered, step: &str) -> Result<&'a Shape> {
-    recovered.shapes.get(step).ok_or_else(|| {
-        let known: Vec<&str> = recovered.shapes.keys().map(String::as_str).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        Error::config(format!(
-            "the checkpoint has no state of a step `{step}`; the steps with state are: {known}"
-        ))
-    })
+/// The parts of a step that have state, by their names; a step that was not split is its own part.
+fn parts<'a>(recovered: &'a Recovered, step: &str) -> Result<Vec<(&'a str, &'a Shape)>> {
+    let of_step = |part: &&String| *part == step || part.split('#').next() == Some(step);
+    let parts: Vec<_> = recovered
+        .shapes
+        .iter()
+        .filter(|(part, _)| of_step(part))
+        .map(|(part, shape)| (part.as_str(), shape))
+        .collect();
+    if !parts.is_empty() {
+        return Ok(parts);
+    }
+    let known: BTreeSet<&str> =
+        recovered.shapes.keys().filter_map(|p| p.split('#').next()).collect();
+    let known: Vec<&str> = known.into_iter().collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Err(Error::config(format!(
+        "the checkpoint has no state of a step `{step}`; the steps with state are: {known}"
+    )))
 }
 
 /// Ends a scan early.
@@ -136,28 +147,35 @@ fn entries(
     limit: Option<u64>,
     out: Out,
 ) -> Result<()> {
-    let decoder = Decoder::new(shape(recovered, step)?)?;
     let mut left = limit.unwrap_or(u64::MAX);
-    let scanned = view.state.view(step)?.scan(&[], &mut |key, value| {
-        let Some(shown) = decoder.entry(key.bytes, value) else { return Ok(()) };
-        if left == 0 {
-            return Err(Error::internal(ENOUGH));
+    for (part, shape) in parts(recovered, step)? {
+        let decoder = Decoder::new(shape)?;
+        let scanned = view.state.view(part)?.scan(&[], &mut |key, value| {
+            let Some(shown) = decoder.entry(key.bytes, value) else { return Ok(()) };
+            if left == 0 {
+                return Err(Error::internal(ENOUGH));
+            }
+            left -= 1;
+            out(shown)
+        });
+        match scanned {
+            Err(error) if error.message == ENOUGH => return Ok(()),
+            other => other?,
         }
-        left -= 1;
-        out(shown)
-    });
-    match scanned {
-        Err(error) if error.message == ENOUGH => Ok(()),
-        other => other,
     }
+    Ok(())
 }
 
 fn get(view: &View, recovered: &Recovered, step: &str, key: &str, out: Out) -> Result<()> {
-    let shape = shape(recovered, step)?;
+    let parts = parts(recovered, step)?;
+    parts.into_iter().try_for_each(|(part, shape)| get_of(view, part, shape, key, out))
+}
+
+fn get_of(view: &View, part: &str, shape: &Shape, key: &str, out: Out) -> Result<()> {
     let decoder = Decoder::new(shape)?;
     let user = decoder.read_key(key)?;
     let group = key_group(&user);
-    let mut state = view.state.view(step)?;
+    let mut state = view.state.view(part)?;
     let mut show = |key: &[u8], value: &[u8]| decoder.entry(key, value).map_or(Ok(()), &mut *out);
     match shape.layout {
         Layout::Key => {
@@ -187,11 +205,11 @@ fn get(view: &View, recovered: &Recovered, step: &str, key: &str, out: Out) -> R
 }
 
 fn stats(view: &View, recovered: &Recovered, step: Option<&str>, out: Out) -> Result<()> {
-    let steps: BTreeSet<&str> = match step {
-        Some(step) => BTreeSet::from([shape(recovered, step).map(|_| step)?]),
+    let parts: Vec<&str> = match step {
+        Some(step) => parts(recovered, step)?.into_iter().map(|(part, _)| part).collect(),
         None => recovered.shapes.keys().map(String::as_str).collect(),
     };
-    for step in steps {
+    for step in parts {
         let (mut entries, mut key_bytes, mut value_bytes) = (0_u64, 0_u64, 0_u64);
         view.state.view(step)?.scan(&[], &mut |key, value| {
             entries += 1;
