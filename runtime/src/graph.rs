@@ -42,11 +42,16 @@ impl Graph {
             NodeKind::Source(source) => Some((at, plan.parallelism.min(lanes_max(&source.plan)))),
             _ => None,
         });
-        let keyed = plan.nodes.iter().enumerate();
-        let keyed = keyed.filter(|(_, node)| node.kind.keys().is_some());
-        let keyed = keyed.map(|(at, _)| (at, plan.parallelism));
-        let groups = sources.chain(keyed).map(|(head, tasks)| Group::new(plan, head, tasks));
-        Self { groups: groups.collect() }
+        let mut groups: Vec<Group> =
+            sources.map(|(head, tasks)| Group::new(plan, head, tasks)).collect();
+        for (at, node) in plan.nodes.iter().enumerate() {
+            // Where dead letters take the place of sources, some steps get no rows.
+            let is_fed = |group: &Group| group.outlets.iter().any(|outlet| outlet.node == at);
+            if node.kind.keys().is_some() && groups.iter().any(is_fed) {
+                groups.push(Group::new(plan, at, plan.parallelism));
+            }
+        }
+        Self { groups }
     }
 }
 

@@ -13,6 +13,7 @@ mod task;
 
 pub mod checkpoint;
 mod codec;
+mod database;
 pub mod operators;
 pub mod plugin;
 pub mod sink;

@@ -1,21 +1,19 @@
 //! The checkpoint on disk: one redb database. *Invariant:* one transaction per epoch.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
+use redb::{Database, ReadableTable, TableDefinition};
 
+use crate::database::{self, json, to_json};
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::sink::{Published, Staged};
 use crate::source::{Position, Positions};
 use crate::state::Segment;
-use crate::storage::{Directories, RandomFile, Storage};
+use crate::storage::{Directories, Storage};
 
 const FILE: &str = "checkpoint.redb";
-/// The database until it can be opened again: redb refuses a file of which only a part was made.
-const UNFINISHED: &str = "checkpoint.redb.new";
 const FORMAT: &str = "2";
 const CACHE_BYTES: usize = 16 << 20;
 
@@ -101,62 +99,42 @@ impl Store {
         let made = Directories::default().make(storage, directory);
         made.map_err(|e| Error::io("make the directory", directory, e))?;
         let lock = lock(directory)?;
-        let path = directory.join(FILE);
-        let unfinished = directory.join(UNFINISHED);
-        let exists = |path: &Path| storage.exists(path).map_err(|e| Error::io("look for", path, e));
-        if exists(&unfinished)? {
-            storage.remove(&unfinished).map_err(|e| Error::io("remove", &unfinished, e))?;
-        }
-        let is_new = !exists(&path)?;
-        let database = open_database(storage, if is_new { &unfinished } else { &path })?;
-        let store = Self { path, database, _lock: Some(lock) };
-        store.claim(pipeline)?;
-        if is_new {
-            let path = &store.path;
-            storage.rename(&unfinished, path).map_err(|e| Error::io("make", path, e))?;
-        }
-        let synced = storage.sync_dir(directory);
-        synced.map_err(|e| Error::io("sync", directory, e))?;
-        Ok(store)
-    }
-
-    fn claim(&self, pipeline: &str) -> Result<()> {
-        let owner = self.meta("pipeline")?;
-        match owner {
-            None => {}
-            Some(owner) if owner == pipeline => {
-                let format = self.meta("format")?.unwrap_or_default();
-                if format == FORMAT {
-                    return Ok(());
-                }
-                return Err(Error::config(format!(
-                    "the checkpoint {} has format {format}, this Millrace reads {FORMAT}",
-                    self.path.display()
-                )));
-            }
-            Some(owner) => {
-                return Err(Error::config(format!(
-                    "the checkpoint {} belongs to the pipeline `{owner}`, not to `{pipeline}`: set \
-                     another [checkpoint] path, or the old name",
-                    self.path.display()
-                )));
-            }
-        }
-        let id = format!("{:08x}", rand_id());
-        self.write(|transaction| {
+        let database = database::open(storage, directory, FILE, CACHE_BYTES, |transaction| {
             let mut meta = transaction.open_table(META)?;
             meta.insert("pipeline", pipeline)?;
             meta.insert("format", FORMAT)?;
-            meta.insert("id", id.as_str())?;
+            meta.insert("id", format!("{:08x}", rand_id()).as_str())?;
             meta.insert("epoch", "0")?;
-            drop(meta);
             transaction.open_table(POSITIONS)?;
             transaction.open_table(STAGED)?;
             transaction.open_table(SEGMENTS)?;
             transaction.open_table(CLOCKS)?;
             transaction.open_table(WATERMARKS)?;
             Ok(())
-        })
+        })?;
+        let store = Self { path: directory.join(FILE), database, _lock: Some(lock) };
+        store.claim(pipeline)?;
+        Ok(store)
+    }
+
+    /// Whether the checkpoint is this pipeline's.
+    fn claim(&self, pipeline: &str) -> Result<()> {
+        let owner = self.meta("pipeline")?.unwrap_or_default();
+        if owner != pipeline {
+            return Err(Error::config(format!(
+                "the checkpoint {} belongs to the pipeline `{owner}`, not to `{pipeline}`: set \
+                 another [checkpoint] path, or the old name",
+                self.path.display()
+            )));
+        }
+        let format = self.meta("format")?.unwrap_or_default();
+        if format != FORMAT {
+            return Err(Error::config(format!(
+                "the checkpoint {} has format {format}, this Millrace reads {FORMAT}",
+                self.path.display()
+            )));
+        }
+        Ok(())
     }
 
     /// Everything that is in the checkpoint.
@@ -255,10 +233,9 @@ impl Store {
     }
 
     fn meta(&self, key: &str) -> Result<Option<String>> {
-        self.read(|transaction| match transaction.open_table(META) {
-            Ok(meta) => Ok(meta.get(key)?.map(|value| value.value().to_owned())),
-            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(e) => Err(e.into()),
+        self.read(|transaction| {
+            let meta = transaction.open_table(META)?;
+            Ok(meta.get(key)?.map(|value| value.value().to_owned()))
         })
     }
 
@@ -266,21 +243,14 @@ impl Store {
         &self,
         work: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T> {
-        let transaction = self.database.begin_read().map_err(redb::Error::from);
-        transaction.and_then(|t| work(&t)).map_err(|e| broken(&self.path, e))
+        database::read(&self.database, &self.path, work)
     }
 
     fn write(
         &self,
         work: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
     ) -> Result<()> {
-        let write = || {
-            let transaction = self.database.begin_write()?;
-            work(&transaction)?;
-            transaction.commit()?;
-            Ok(())
-        };
-        write().map_err(|e| broken(&self.path, e))
+        database::write(&self.database, &self.path, work)
     }
 }
 
@@ -327,13 +297,6 @@ fn forget_staged(
     Ok(())
 }
 
-fn open_database(storage: &dyn Storage, path: &Path) -> Result<Database> {
-    let file = storage.open_random(path).map_err(|e| Error::io("open", path, e))?;
-    let backend = Backend(file);
-    let database = Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend);
-    database.map_err(|e| broken(path, e.into()))
-}
-
 fn lock(directory: &Path) -> Result<std::fs::File> {
     let path = directory.join("lock");
     let file = std::fs::File::options().write(true).create(true).truncate(false).open(&path);
@@ -351,56 +314,8 @@ fn lock(directory: &Path) -> Result<std::fs::File> {
     }
 }
 
-fn broken(path: &Path, error: redb::Error) -> Error {
-    let message = format!("the checkpoint {} failed", path.display());
-    match error {
-        // What redb finds damaged comes as these kinds, and waiting would not mend it.
-        redb::Error::Io(ref e)
-            if [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof].contains(&e.kind()) =>
-        {
-            Error::corrupt(message).with(error)
-        }
-        redb::Error::Io(_) | redb::Error::PreviousIo => Error::unavailable(message).with(error),
-        _ => Error::corrupt(message).with(error),
-    }
-}
-
 /// An id from the system's randomness, by way of the standard library's hash keys.
 fn rand_id() -> u32 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::process::id()) as u32
-}
-
-fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, redb::Error> {
-    serde_json::from_str(text).map_err(|e| redb::Error::Corrupted(e.to_string()))
-}
-
-fn to_json<T: serde::Serialize>(value: &T) -> Result<String, redb::Error> {
-    serde_json::to_string(value).map_err(|e| redb::Error::Corrupted(e.to_string()))
-}
-
-/// redb on our storage, so that its writes and syncs can be made to fail in tests.
-#[derive(Debug)]
-struct Backend(Box<dyn RandomFile>);
-
-impl StorageBackend for Backend {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write(offset, data)
-    }
 }

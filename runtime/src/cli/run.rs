@@ -28,13 +28,32 @@ pub struct RunArguments {
     /// Forget how far a source was read that is no longer in the pipeline.
     #[arg(long, value_name = "SOURCE")]
     forget: Vec<String>,
+    /// Read the input once more, with a checkpoint of its own, and write all output below this
+    /// directory.
+    #[arg(long, value_name = "DIRECTORY")]
+    into: Option<PathBuf>,
+    /// With --into: leave out rows whose event time is before this one (RFC 3339).
+    #[arg(long, value_name = "TIME", requires = "into")]
+    since: Option<jiff::Timestamp>,
 }
 
 pub fn run(arguments: &RunArguments) -> Result<ExitCode> {
-    let pipeline = match load(&arguments.file)? {
+    let mut pipeline = match load(&arguments.file)? {
         Ok(pipeline) => pipeline,
         Err(code) => return Ok(code),
     };
+    if let Some(into) = &arguments.into {
+        let into = std::path::absolute(into).map_err(|e| Error::io("find", into, e))?;
+        pipeline.plan.redirect(&into);
+    }
+    if let Some(since) = &arguments.since
+        && !pipeline.plan.leave_out_before(since.as_microsecond())
+    {
+        return Err(Error::config(
+            "--since needs to know when a row happened, and the pipeline has no event time: add \
+             event_time = { column = \"...\", delay = \"...\" } to a source or step",
+        ));
+    }
     let mut options = JobOptions::new(stop_on_signal()?);
     options.forget_sources = arguments.forget.clone();
     let mut terminal = Terminal::new(arguments.json, arguments.quiet);

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, NodeMetrics};
 use crate::operator::Operator;
-use crate::operators::{Decode, KeyedStep, Letters, Lookup, LookupView, PluginStep, Project};
+use crate::operators::{
+    Decode, DedupStep, KeyedStep, Letters, Lookup, LookupView, PluginStep, Project, WindowStep,
+};
 use crate::plan::{Node, NodeKind, Plan};
 use crate::plugin::PluginHost;
 use crate::sink::{self, SinkContext};
 use crate::state::StepState;
 use crate::table::Table;
-use crate::task::Stage;
+use crate::task::{Stage, now};
 use crate::time::Watermark;
 
 /// What all lanes of a job share.
@@ -51,12 +53,24 @@ impl<'a> Shared<'a> {
         state: StepState,
         reached: Watermark,
     ) -> Result<Box<dyn Operator>> {
-        match &self.plan.nodes[at].kind {
+        let node: &Node = &self.plan.nodes[at];
+        let name = &node.name;
+        Ok(match &node.kind {
+            NodeKind::Window(plan) => Box::new(WindowStep::open(name, plan, state, reached)?),
+            NodeKind::Dedup(plan) => Box::new(DedupStep::open(name, plan, state, reached)?),
             NodeKind::Keyed(plan) => {
-                Ok(Box::new(KeyedStep::new(plan, self.plugins, state, reached)?))
+                Box::new(KeyedStep::open(plan, self.plugins, state, (reached, now))?)
             }
-            _ => Err(Error::internal("a step with state that has none")),
-        }
+            NodeKind::Source(_)
+            | NodeKind::Decode(_)
+            | NodeKind::Plugin(_)
+            | NodeKind::Project(_)
+            | NodeKind::Lookup(_)
+            | NodeKind::Letters(_)
+            | NodeKind::Sink(_) => {
+                return Err(Error::internal("a step without state in a keyed task"));
+            }
+        })
     }
 
     /// What runs at the node `at` in one lane.

@@ -14,7 +14,7 @@ use crate::config::Trigger;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Group};
 use crate::metrics::Metrics;
-use crate::plan::{Node, NodeKind, Plan, SourceNode};
+use crate::plan::{Node, NodeKind, Plan, SourceNode, SourcePlan};
 use crate::sink::SinkContext;
 use crate::source::{self, OpenContext, Positions, Source};
 use crate::state::StateBackend;
@@ -86,7 +86,9 @@ impl Spawner<'_> {
                 source: reader,
                 chain: self.chain(group, lane, None, wires)?,
                 pace,
-                ends_time: self.plan.trigger != Trigger::AvailableNow,
+                // Rows that were refused once are not the stream's last ones.
+                ends_time: self.plan.trigger != Trigger::AvailableNow
+                    && !matches!(source.plan, SourcePlan::Replay(_)),
                 controls: inbox,
                 reports: reports.clone(),
             };

@@ -1,17 +1,21 @@
 //! What stands between sources and sinks, one operator per file.
 
 mod decode;
+mod dedup;
 mod emit;
 mod keyed;
 mod letters;
 mod lookup;
 mod plugin;
 mod project;
+mod window;
 
 pub use decode::Decode;
+pub use dedup::DedupStep;
 pub use keyed::KeyedStep;
 pub use letters::Letters;
 pub use lookup::{Lookup, LookupView};
 pub use plugin::PluginStep;
 pub(crate) use project::evaluate;
 pub use project::{Project, project};
+pub use window::WindowStep;

@@ -9,7 +9,7 @@ pub mod times;
 pub(crate) use facts::schema_of;
 pub use facts::{
     Described, DescribedKeyed, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest,
-    ProbeError, ProbeKey, Probed,
+    ProbeError, ProbeKey, Probed, SqlFunction,
 };
 pub use keyed::{
     AggregatePlan, DedupBound, DedupPlan, LettersPlan, OutputColumn, WindowKind, WindowPlan,
@@ -45,18 +45,21 @@ pub struct Plan {
     pub checkpoint: CheckpointPlan,
     pub restart: RestartPlan,
     pub tables: Vec<TablePlan>,
+    /// The plugins that SQL calls, by the functions' names, with the digests of their components.
+    pub functions: Vec<(String, String)>,
     /// In an order in which every node comes after its inputs.
     pub nodes: Vec<Node>,
 }
 
 impl Plan {
-    /// The digest of each plugin step's component.
+    /// The digest of each plugin step's component, and of each function's.
     pub fn digests(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.nodes.iter().filter_map(|node| match &node.kind {
+        let steps = self.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Plugin(plugin) => Some((node.name.as_str(), plugin.digest.as_str())),
             NodeKind::Keyed(plan) => Some((node.name.as_str(), plan.plugin.digest.as_str())),
             _ => None,
-        })
+        });
+        steps.chain(self.functions.iter().map(|(name, digest)| (name.as_str(), digest.as_str())))
     }
 
     /// The names of the sources whose positions the checkpoint keeps.
@@ -65,6 +68,31 @@ impl Plan {
             NodeKind::Source(source) => Some(source.name.as_str()),
             _ => None,
         })
+    }
+}
+
+impl Plan {
+    /// Writes all output, and the checkpoint, below `into` instead, so that the input can be read
+    /// once more beside what was made of it before.
+    pub fn redirect(&mut self, into: &std::path::Path) {
+        let checkpoint = into.join(".millrace").join(&self.name);
+        self.checkpoint.directory = checkpoint;
+        let dead_letters = self.checkpoint.dead_letters();
+        for node in &mut self.nodes {
+            let NodeKind::Sink(SinkPlan::File(sink)) = &mut node.kind else { continue };
+            sink.directory = match sink.directory.strip_prefix(&self.directory) {
+                _ if sink.dead_letters => dead_letters.clone(),
+                Ok(below) => into.join(below),
+                Err(_) => into.join(&node.name),
+            };
+        }
+    }
+
+    /// Leaves out rows whose event time is before `since`, in microseconds. Whether there is any
+    /// event time by which to tell.
+    pub fn leave_out_before(&mut self, since: i64) -> bool {
+        let times = self.nodes.iter_mut().filter_map(|node| node.event_time.as_mut());
+        times.map(|event_time| event_time.since = Some(since)).count() > 0
     }
 }
 
@@ -112,6 +140,8 @@ pub struct EventTime {
     pub delay: i64,
     /// A partition that has been polled empty for so long no longer holds the watermark back.
     pub idle: Duration,
+    /// Rows that were before are left out, where a part of the input is read once more.
+    pub since: Option<i64>,
 }
 
 /// Sources of dead letters are called so in the checkpoint, with the step's name behind it.

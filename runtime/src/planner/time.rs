@@ -60,6 +60,7 @@ impl Builder<'_> {
             columns: at,
             delay: micros(config.delay),
             idle: config.idle.0,
+            since: None,
         })
     }
 

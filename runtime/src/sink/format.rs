@@ -1,12 +1,15 @@
 //! Rows to the bytes of one file.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
+use arrow::json::writer::LineDelimited;
 use arrow::{csv, json};
 
 use super::counted::Counted;
+use super::instant::Instants;
 use crate::config::Format;
 use crate::error::{Error, Result};
 
@@ -35,7 +38,10 @@ impl FormatWriter {
     pub fn new(format: Format, schema: &SchemaRef, file: Counted) -> Result<Self> {
         Ok(match format {
             Format::Raw => Self::Raw(file),
-            Format::Ndjson => Self::Ndjson(json::LineDelimitedWriter::new(file)),
+            Format::Ndjson => {
+                let builder = json::WriterBuilder::new().with_encoder_factory(Arc::new(Instants));
+                Self::Ndjson(builder.build::<_, LineDelimited>(file))
+            }
             Format::Csv => Self::Csv(Box::new(csv::Writer::new(file))),
             #[cfg(feature = "parquet")]
             Format::Parquet => Self::Parquet(super::parquet::writer(schema, file)?),

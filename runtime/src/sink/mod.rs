@@ -4,6 +4,7 @@ mod console;
 mod counted;
 mod file;
 mod format;
+mod instant;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod publish;

@@ -16,8 +16,11 @@
 //! little-endian. Removals of prefixes come first, and are of keys that were set in earlier epochs.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::key::{KEY_GROUPS, Key, NEVER};
+use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 
 const REMOVE: u8 = 0;
@@ -32,6 +35,26 @@ pub type Nows = [i64; KEY_GROUPS];
 #[derive(Debug, Default)]
 pub struct Changes {
     pub(super) bytes: Vec<u8>,
+    pub(super) epochs: Vec<Arc<SealedEpoch>>,
+}
+
+/// The epoch to which changes belong. Known once they are sealed.
+#[derive(Debug, Default)]
+pub(super) struct SealedEpoch(AtomicU64);
+
+impl SealedEpoch {
+    pub fn new(epoch: Epoch) -> Self {
+        Self(AtomicU64::new(epoch.0))
+    }
+
+    pub fn set(&self, epoch: Epoch) {
+        self.0.store(epoch.0, Ordering::Release);
+    }
+
+    pub fn is_merged(&self, merged: Epoch) -> bool {
+        let epoch = self.0.load(Ordering::Acquire);
+        epoch != 0 && epoch <= merged.0
+    }
 }
 
 impl Changes {

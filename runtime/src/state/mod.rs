@@ -1,7 +1,14 @@
 //! What keyed steps remember: by step, key group and key.
 
 mod backend;
+mod covers;
+mod entries;
+mod expiry;
+mod merger;
 mod step;
+
+mod base;
+mod merge;
 
 mod changes;
 mod segment;

@@ -46,6 +46,9 @@ impl Changes {
         name: &str,
         epoch: Epoch,
     ) -> Result<Option<Segment>> {
+        for sealed in &self.epochs {
+            sealed.set(epoch);
+        }
         if self.is_empty() {
             return Ok(None);
         }

@@ -110,6 +110,19 @@ impl Chain {
         self.at_head(|operator, out| operator.freeze(changes, out))
     }
 
+    /// When the head wants to be woken, in microseconds since 1970.
+    pub fn wakes_at(&self) -> Option<i64> {
+        match &self.head.stage {
+            Some(Stage::Operator(operator)) => operator.wakes_at(),
+            _ => None,
+        }
+    }
+
+    /// Tells the head the time.
+    pub fn wake(&mut self, now: i64) -> Result<Flow> {
+        self.at_head(|operator, out| operator.wake(now, out))
+    }
+
     /// The watermark that the checkpoint keeps for the head.
     pub fn reached(&self) -> Option<Watermark> {
         match &self.head.stage {
@@ -132,7 +145,7 @@ impl Chain {
     /// Runs what the head has given through the links.
     fn run(&mut self, out: &mut Outputs) -> Result<Flow> {
         let mut waiting: Vec<(usize, Batch)> = Vec::new();
-        pass_on(&mut self.head, out, &self.metrics, &mut waiting);
+        pass_on(&mut self.head, out, &self.metrics, &mut waiting)?;
         while let Some((at, batch)) = waiting.pop() {
             let link = &mut self.links[at];
             match &mut link.stage {
@@ -144,7 +157,7 @@ impl Chain {
                 Some(Stage::Operator(operator)) => {
                     self.metrics.nodes[link.node].rows_in.add(batch.len() as u64);
                     operator.process(batch, out)?;
-                    pass_on(link, out, &self.metrics, &mut waiting);
+                    pass_on(link, out, &self.metrics, &mut waiting)?;
                 }
                 Some(Stage::Exchange(exchange)) => {
                     if let Err(closed) = exchange.send(batch)? {
@@ -230,14 +243,17 @@ fn pass_on(
     out: &mut Outputs,
     metrics: &Metrics,
     waiting: &mut Vec<(usize, Batch)>,
-) {
+) -> Result<()> {
     if let Some(clock) = &mut link.clock {
-        clock.observe(&mut out.emitted);
+        clock.observe(&mut out.emitted)?;
     }
     // Last in, first out: backwards, so that what was emitted first goes first.
     for (port, batch) in out.emitted.drain(..).rev() {
         metrics.nodes[link.node].ports[port].1.add(batch.len() as u64);
         let targets = link.targets[port].iter().rev();
-        waiting.extend(targets.map(|target| (*target, batch.clone())));
+        if !batch.is_empty() {
+            waiting.extend(targets.map(|target| (*target, batch.clone())));
+        }
     }
+    Ok(())
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::datatypes::TimestampMicrosecondType;
 
 use crate::batch::{Batch, Partition};
 use crate::checkpoint::{self, Clocks};
+use crate::error::Result;
 use crate::plan::EventTime;
 use crate::source::{Activity, Position};
 use crate::watermark::{InputTime, PartitionTime, of_partitions};
@@ -34,12 +35,15 @@ impl Clock {
     /// Notes the event times of what the node has made of one batch, and which of the rows are
     /// behind their partition's watermark. Row by row in the partition's order, over all ports
     /// together: how the rows were cut into batches makes no difference.
-    pub fn observe(&mut self, emitted: &mut [(usize, Batch)]) {
-        let columns = &self.plan.columns;
+    ///
+    /// # Errors
+    /// If rows can't be left out.
+    pub fn observe(&mut self, emitted: &mut [(usize, Batch)]) -> Result<()> {
+        let columns = self.plan.columns.clone();
         let timed =
             |(port, batch): &&mut (usize, Batch)| columns[*port].is_some() && !batch.is_empty();
         let timed: Vec<_> = emitted.iter_mut().filter(timed).collect();
-        let Some(first) = timed.first() else { return };
+        let Some(first) = timed.first() else { return Ok(()) };
         let partition = first.1.origin.partition.clone();
         let delay = self.plan.delay;
         let mut parts: Vec<Part> =
@@ -55,6 +59,13 @@ impl Clock {
             clock.changed = true;
         }
         parts.into_iter().for_each(Part::finish);
+        if let Some(since) = self.plan.since {
+            emitted.iter_mut().try_for_each(|(port, batch)| match columns[*port] {
+                Some(column) => leave_out_before(since, column, batch),
+                None => Ok(()),
+            })?;
+        }
+        Ok(())
     }
 
     /// The time of all partitions that this lane reads, and the one that holds it back.
@@ -122,6 +133,15 @@ impl PartitionClock {
     fn is_of(&self, partition: &Arc<Partition>) -> bool {
         Arc::ptr_eq(&self.partition, partition) || self.partition == *partition
     }
+}
+
+/// Rows without a time stay: the step that needs one refuses them.
+fn leave_out_before(since: i64, column: usize, batch: &mut Batch) -> Result<()> {
+    let times = batch.rows.column(column).as_primitive::<TimestampMicrosecondType>();
+    let kept: BooleanArray =
+        times.iter().map(|time| Some(time.is_none_or(|time| time >= since))).collect();
+    *batch = batch.filter(&kept)?;
+    Ok(())
 }
 
 /// A batch on its way through the clock.
@@ -215,6 +235,7 @@ mod tests {
             columns: vec![Some(0); ports],
             delay: 10,
             idle: Duration::from_secs(60),
+            since: None,
         }
     }
 
@@ -231,7 +252,7 @@ mod tests {
         let mut all = Vec::new();
         for times in batches {
             let mut emitted = [(0, batch(first, times))];
-            clock.observe(&mut emitted);
+            clock.observe(&mut emitted).unwrap();
             first += times.len() as u64;
             let late = emitted[0].1.origin.watermarks().map(<[i64]>::to_vec);
             let late = late.unwrap_or_else(|| vec![i64::MIN; times.len()]);
@@ -263,7 +284,7 @@ mod tests {
         let of = |rows: &[u32]| whole.take(&rows.to_vec().into()).unwrap();
         let mut emitted = [(0, of(&[2, 3, 5])), (1, of(&[0, 1, 4]))];
         let mut clock = Clock::new(&plan(2), Arc::default());
-        clock.observe(&mut emitted);
+        clock.observe(&mut emitted).unwrap();
         assert_eq!(emitted[0].1.origin.watermarks(), Some(&[i64::MIN, 150, 150][..]));
         assert_eq!(emitted[1].1.origin.watermarks(), None);
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Select, Sender};
 
@@ -36,26 +37,31 @@ impl KeyedTask {
         let mut alignment = Alignment::new(self.inputs.len());
         let mut told = InputTime::Idle;
         // What an input gave before its barrier belongs to the epoch, what comes after it waits.
-        while let Some((input, message)) = receive(&self.inputs, &alignment) {
-            let flow = match message {
-                Message::Rows(batch) => self.chain.process(batch)?,
-                Message::Time(time) => self.time(input, time, &mut told)?,
-                Message::Barrier(barrier) => match alignment.meet(input) {
-                    false => Ok(()),
-                    true => {
-                        let flow = self.barrier(barrier)?;
-                        if barrier.last {
-                            return Ok(());
+        loop {
+            let flow = match receive(&self.inputs, &alignment, self.chain.wakes_at()) {
+                Received::Message(_, Message::Rows(batch)) => self.chain.process(batch)?,
+                Received::Message(input, Message::Time(time)) => {
+                    self.time(input, time, &mut told)?
+                }
+                Received::Message(input, Message::Barrier(barrier)) => {
+                    match alignment.meet(input) {
+                        false => Ok(()),
+                        true => {
+                            let flow = self.barrier(barrier)?;
+                            if barrier.last {
+                                return Ok(());
+                            }
+                            flow
                         }
-                        flow
                     }
-                },
+                }
+                Received::Wake => self.chain.wake(now())?,
+                Received::Gone => return Ok(()),
             };
             if flow.is_err() {
                 return Ok(());
             }
         }
-        Ok(())
     }
 
     fn time(&mut self, input: usize, time: InputTime, told: &mut InputTime) -> Result<Flow> {
@@ -89,18 +95,42 @@ impl KeyedTask {
     }
 }
 
-/// The next message of the inputs that are not held back. `None` once an input is gone: its task
-/// has failed, or the job is over.
-fn receive(inputs: &[Receiver<Message>], alignment: &Alignment) -> Option<(usize, Message)> {
-    let open: Vec<usize> = (0..inputs.len()).filter(|input| !alignment.is_met(*input)).collect();
-    if let [only] = open.as_slice() {
-        return Some((*only, inputs[*only].recv().ok()?));
-    }
+/// What a task hears.
+enum Received {
+    /// From which input.
+    Message(usize, Message),
+    /// It is time for the head to be woken.
+    Wake,
+    /// An input is gone: its task has failed, or the job is over.
+    Gone,
+}
+
+/// The next message of the inputs that are not held back.
+fn receive(inputs: &[Receiver<Message>], alignment: &Alignment, wakes_at: Option<i64>) -> Received {
     let mut select = Select::new();
+    let open: Vec<usize> = (0..inputs.len()).filter(|input| !alignment.is_met(*input)).collect();
     for input in &open {
         select.recv(&inputs[*input]);
     }
-    let ready = select.select();
+    let ready = match wakes_at {
+        None => select.select(),
+        Some(at) => {
+            let wait = u64::try_from(at.saturating_sub(now())).unwrap_or(0);
+            match select.select_timeout(Duration::from_micros(wait)) {
+                Ok(ready) => ready,
+                Err(_) => return Received::Wake,
+            }
+        }
+    };
     let input = open[ready.index()];
-    Some((input, ready.recv(&inputs[input]).ok()?))
+    match ready.recv(&inputs[input]) {
+        Ok(message) => Received::Message(input, message),
+        Err(_) => Received::Gone,
+    }
+}
+
+/// Microseconds since 1970.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    since.as_micros() as i64
 }

@@ -134,7 +134,7 @@ impl Fixture {
 
 /// A directory in memory, if the machine has one: what is durable is modelled, so that waiting for
 /// a real disk would prove nothing.
-fn scratch() -> TempDir {
+pub fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = match memory.is_dir() {
         true => tempfile::tempdir_in(memory),

@@ -6,8 +6,8 @@ mod every_step;
 mod full_disk;
 mod kill;
 
-mod fixture;
+pub mod fixture;
 mod published;
 
-mod disk;
-mod storage;
+pub mod disk;
+pub mod storage;

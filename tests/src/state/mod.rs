@@ -1,4 +1,7 @@
 //! State, through the interface that operators use.
 
 mod changes;
+mod crash;
+mod model;
 mod rows;
+mod world;

@@ -1,0 +1,324 @@
+//! Merges committed segments into the base in a thread of its own, and bounds the memory of state.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::base::Base;
+use super::merge::Merged;
+use super::segment::{Segment, state_directory};
+use crate::epoch::Epoch;
+use crate::error::{Error, ErrorKind, Result};
+use crate::storage::Storage;
+
+/// So many epochs wait to be merged at most: a start reads all their changes.
+const EPOCHS_WAITING_MAX: u64 = 64;
+/// Of the memory for state: what the base caches, and what one merge reads of segments, which
+/// takes more than twice its size.
+const CACHE_SHARE: usize = 8;
+const MERGE_SHARE: usize = 16;
+/// The base's cache is at least as large, even in a test that gives state a few bytes.
+const CACHE_MIN: usize = 1 << 20;
+
+/// One entry may be changed per transaction for so many bytes of memory: each may take a page of
+/// 4 KiB, of which the base's cache holds some.
+const BYTES_PER_CHANGE: usize = 1 << 10;
+
+/// How the memory for state is shared out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// The base's cache.
+    pub cache: usize,
+    /// The maps of all steps.
+    pub maps: usize,
+    /// Segments that are merged at once, in bytes.
+    pub merge: u64,
+    /// Entries that one transaction of the base changes: they are in memory until it is committed.
+    pub transaction: usize,
+}
+
+impl Limits {
+    pub fn new(memory_max: usize) -> Self {
+        let cache = (memory_max / CACHE_SHARE).max(CACHE_MIN);
+        let maps = memory_max - memory_max / CACHE_SHARE - memory_max / MERGE_SHARE * 2;
+        let transaction = (memory_max / BYTES_PER_CHANGE).clamp(16, 1 << 17);
+        Self { cache, maps, merge: (memory_max / MERGE_SHARE) as u64, transaction }
+    }
+}
+
+/// What the merger, the coordinator and the tasks share.
+pub(super) struct Merger {
+    pub base: Arc<Base>,
+    pub limits: Limits,
+    directory: PathBuf,
+    storage: Arc<dyn Storage>,
+    queue: Mutex<Queue>,
+    /// Something was committed, wanted or merged.
+    changed: Condvar,
+    stop: AtomicBool,
+    /// The memory of all maps.
+    used: AtomicUsize,
+    /// How many maps there are.
+    maps: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Committed and not merged, in the order of epochs.
+    waiting: VecDeque<Waiting>,
+    committed: Epoch,
+    /// Whether somebody waits for memory.
+    wanted: bool,
+    failed: Option<(ErrorKind, String)>,
+}
+
+/// A segment; with its bytes, while no task was started that could have changed anything.
+#[derive(Clone)]
+pub(super) struct Waiting {
+    pub segment: Segment,
+    pub bytes: Option<Arc<Vec<u8>>>,
+}
+
+impl Merger {
+    pub fn new(
+        base: Base,
+        limits: Limits,
+        directory: PathBuf,
+        storage: Arc<dyn Storage>,
+        waiting: VecDeque<Waiting>,
+    ) -> Self {
+        let committed = waiting.back().map_or(Epoch(0), |last| last.segment.epoch);
+        let queue = Queue { waiting, committed, ..Queue::default() };
+        Self {
+            base: Arc::new(base),
+            limits,
+            directory,
+            storage,
+            queue: Mutex::new(queue),
+            changed: Condvar::new(),
+            stop: AtomicBool::new(false),
+            used: AtomicUsize::new(0),
+            maps: AtomicUsize::new(0),
+        }
+    }
+
+    /// Merges when enough is waiting, until it is stopped or fails.
+    pub fn run(&self) {
+        let work = AssertUnwindSafe(|| self.merge_all());
+        let failed = match catch_unwind(work) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => (error.kind, error.to_string()),
+            Err(_) => (ErrorKind::Internal, "the merging of state panicked".to_owned()),
+        };
+        self.queue().failed = Some(failed);
+        self.changed.notify_all();
+    }
+
+    fn merge_all(&self) -> Result<()> {
+        while let Some(batch) = self.next_batch() {
+            if !self.merge(&batch)? {
+                return Ok(());
+            }
+            let mut queue = self.queue();
+            queue.waiting.drain(..batch.segments.len());
+            queue.wanted = false;
+            self.changed.notify_all();
+            drop(queue);
+            for waiting in &batch.segments {
+                let path = state_directory(&self.directory).join(&waiting.segment.name);
+                self.storage.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        // Whoever is about to wait has seen it, or gets the message.
+        let _queue = self.queue();
+        self.changed.notify_all();
+    }
+
+    /// Hands over what an epoch has changed.
+    ///
+    /// # Errors
+    /// What merging has met.
+    pub fn committed(&self, epoch: Epoch, segments: Vec<Segment>) -> Result<()> {
+        let mut queue = self.queue();
+        queue.check()?;
+        queue.committed = epoch;
+        // The tasks have read them when they started.
+        queue.waiting.iter_mut().for_each(|waiting| waiting.bytes = None);
+        queue.waiting.extend(segments.into_iter().map(|segment| Waiting { segment, bytes: None }));
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Calls `read` for each committed segment that is not merged. None is removed meanwhile.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn each_waiting(&self, mut read: impl FnMut(Epoch, &[u8]) -> Result<()>) -> Result<()> {
+        for waiting in &self.queue().waiting {
+            let bytes = waiting.read(&*self.storage, &self.directory)?;
+            read(waiting.segment.epoch, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until something that was committed is merged. Returns whether there was anything.
+    ///
+    /// # Errors
+    /// What merging has met.
+    pub fn wait_for_merge(&self) -> Result<bool> {
+        let mut queue = self.queue();
+        let Some(first) = queue.waiting.front().map(|waiting| waiting.segment.epoch) else {
+            queue.check()?;
+            return Ok(false);
+        };
+        loop {
+            queue.check()?;
+            let still = queue.waiting.front().is_some_and(|now| now.segment.epoch == first);
+            if !still || self.stop.load(Ordering::Acquire) {
+                return Ok(!still);
+            }
+            queue.wanted = true;
+            self.changed.notify_all();
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to be merged next, once it is worth it.
+    fn next_batch(&self) -> Option<Batch> {
+        let mut queue = self.queue();
+        loop {
+            if self.stop.load(Ordering::Acquire) {
+                return None;
+            }
+            if queue.is_due(self.limits) {
+                return queue.batch(self.limits.merge);
+            }
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Returns whether all of it was merged before the end.
+    fn merge(&self, batch: &Batch) -> Result<bool> {
+        let bytes = batch
+            .segments
+            .iter()
+            .map(|waiting| waiting.read(&*self.storage, &self.directory))
+            .collect::<Result<Vec<_>>>()?;
+        let merged = Merged::new(bytes.iter().map(|bytes| bytes.as_slice()))?;
+        self.base.merge(&merged, batch.to, self.limits.transaction, &self.stop)
+    }
+}
+
+/// Segments of whole epochs, up to the epoch `to`.
+struct Batch {
+    segments: Vec<Waiting>,
+    to: Epoch,
+}
+
+impl Queue {
+    fn check(&self) -> Result<()> {
+        match &self.failed {
+            Some((kind, message)) => Err(Error::new(*kind, message.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn is_due(&self, limits: Limits) -> bool {
+        let Some(first) = self.waiting.front() else { return false };
+        let bytes: u64 = self.waiting.iter().map(|waiting| waiting.segment.bytes).sum();
+        self.wanted
+            || bytes >= limits.merge
+            || self.committed.0 - first.segment.epoch.0 >= EPOCHS_WAITING_MAX
+    }
+
+    fn batch(&self, bytes_max: u64) -> Option<Batch> {
+        let mut bytes = 0;
+        let mut segments: Vec<Waiting> = Vec::new();
+        for waiting in &self.waiting {
+            let last = segments.last().map(|last: &Waiting| last.segment.epoch);
+            if bytes >= bytes_max && last != Some(waiting.segment.epoch) {
+                break;
+            }
+            bytes += waiting.segment.bytes;
+            segments.push(waiting.clone());
+        }
+        let is_all = segments.len() == self.waiting.len();
+        let last = segments.last()?.segment.epoch;
+        Some(Batch { segments, to: if is_all { self.committed } else { last } })
+    }
+}
+
+impl Waiting {
+    fn read(&self, storage: &dyn Storage, directory: &std::path::Path) -> Result<Arc<Vec<u8>>> {
+        match &self.bytes {
+            Some(bytes) => Ok(bytes.clone()),
+            None => self.segment.read(storage, directory).map(Arc::new),
+        }
+    }
+}
+
+/// One map's part of the memory.
+pub(super) struct Share {
+    pub merger: Arc<Merger>,
+    /// What the map takes, as far as the others know.
+    told: usize,
+}
+
+impl Share {
+    pub fn new(merger: Arc<Merger>) -> Self {
+        merger.maps.fetch_add(1, Ordering::Relaxed);
+        Self { merger, told: 0 }
+    }
+
+    /// Tells that the map takes `bytes` now, unless that is hardly news. Returns by how much all
+    /// maps together are above their bound.
+    pub fn tell(&mut self, bytes: usize) -> usize {
+        let max = self.merger.limits.maps;
+        if bytes.abs_diff(self.told) <= (max >> 10).min(1 << 20) {
+            return 0;
+        }
+        let used = &self.merger.used;
+        let now = if bytes > self.told {
+            used.fetch_add(bytes - self.told, Ordering::Relaxed) + bytes - self.told
+        } else {
+            used.fetch_sub(self.told - bytes, Ordering::Relaxed) - (self.told - bytes)
+        };
+        self.told = bytes;
+        now.saturating_sub(max)
+    }
+
+    /// By how much all maps together are above their bound.
+    pub fn above(&self) -> usize {
+        self.merger.used.load(Ordering::Relaxed).saturating_sub(self.merger.limits.maps)
+    }
+
+    /// Whether the map takes less than an equal part.
+    pub fn is_small(&self) -> bool {
+        let maps = self.merger.maps.load(Ordering::Relaxed).max(1);
+        self.told < self.merger.limits.maps / maps
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.merger.used.fetch_sub(self.told, Ordering::Relaxed);
+        self.merger.maps.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl std::fmt::Debug for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.told)
+    }
+}

@@ -1,0 +1,213 @@
+//! Output modes: what `update` and `complete` send on leads to what a batch gives.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::fixture::{
+    A, Batch, CUTS, Cut, SECOND, assert_rows, input, raw, sink, step, watermarks, write_files,
+};
+use crate::harness::{Sandbox, canonical};
+
+const UPDATE: &str = "output_mode = \"update\"";
+const COMPLETE: &str = "output_mode = \"complete\"";
+
+/// The rows of a sink by epoch.
+fn epochs(sandbox: &Sandbox, sink: &str) -> BTreeMap<String, Vec<String>> {
+    let mut epochs: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in sandbox.files(sink) {
+        let rows = epochs.entry(epoch(&path)).or_default();
+        rows.extend(fs::read_to_string(&path).unwrap().lines().map(canonical));
+    }
+    epochs
+}
+
+/// The epoch stands in a file's name.
+fn epoch(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().split('-').nth(2).unwrap().to_owned()
+}
+
+/// What a table holds into which the rows are merged by `keys`, as they come.
+fn merged(sandbox: &Sandbox, sink: &str, keys: &[&str]) -> Vec<String> {
+    let mut table: BTreeMap<Vec<String>, String> = BTreeMap::new();
+    for (epoch, rows) in epochs(sandbox, sink) {
+        let mut here: Vec<Vec<String>> = Vec::new();
+        for row in rows {
+            let value: Value = serde_json::from_str(&row).unwrap();
+            let key: Vec<String> = keys.iter().map(|key| value[*key].to_string()).collect();
+            here.push(key.clone());
+            if let Some(before) = table.insert(key, row.clone()) {
+                assert_ne!(before, row, "sent again in epoch {epoch} without a change");
+            }
+        }
+        let rows = here.len();
+        here.sort();
+        here.dedup();
+        assert_eq!(rows, here.len(), "a row came twice in epoch {epoch}");
+    }
+    let mut rows: Vec<String> = table.into_values().collect();
+    rows.sort();
+    rows
+}
+
+struct Case {
+    /// What makes a row the same row.
+    keys: &'static [&'static str],
+    query: &'static str,
+    batch: &'static str,
+}
+
+/// All of them count rows in `n`, so that no row is the same after a change.
+const CASES: &[Case] = &[
+    Case {
+        keys: &["k"],
+        query: "SELECT k, count(*) AS n, sum(v) AS total, avg(v) AS mean, min(x) AS low, \
+                count(DISTINCT v) AS vs, array_agg(v ORDER BY v, ts) AS all FROM a GROUP BY k",
+        batch: "SELECT k, count(*) AS n, sum(v) AS total, avg(v) AS mean, min(x) AS low, \
+                count(DISTINCT v) AS vs, array_agg(v ORDER BY v, t) AS all FROM a GROUP BY k",
+    },
+    Case {
+        keys: &[],
+        query: "SELECT count(*) AS n, max(v) AS high, approx_distinct(k) AS ks FROM a",
+        batch: "SELECT count(*) AS n, max(v) AS high, approx_distinct(k) AS ks FROM a",
+    },
+    Case {
+        keys: &["k", "v"],
+        query: "SELECT k, v, count(*) AS n FROM a GROUP BY k, v",
+        batch: "SELECT k, v, count(*) AS n FROM a GROUP BY k, v",
+    },
+    Case {
+        keys: &["k", "s"],
+        query: "SELECT k, cast(w.start AS bigint) AS s, count(*) AS n, sum(x) AS total FROM \
+                (SELECT *, tumble(ts, INTERVAL '5 seconds') AS w FROM a) GROUP BY k, w",
+        batch: "SELECT k, t - t % 5000000 AS s, count(*) AS n, sum(x) AS total FROM a \
+                GROUP BY k, t - t % 5000000",
+    },
+    Case {
+        keys: &["s"],
+        query: "SELECT cast(w.start AS bigint) AS s, count(*) AS n, count(DISTINCT k) AS ks FROM \
+                (SELECT *, hop(ts, INTERVAL '2 seconds', INTERVAL '6 seconds') AS w FROM a) \
+                GROUP BY w",
+        batch: "SELECT t - t % 2000000 - 2000000 * i AS s, count(*) AS n, count(DISTINCT k) AS ks \
+                FROM a, n WHERE i < 3 GROUP BY t - t % 2000000 - 2000000 * i",
+    },
+];
+
+fn pipeline(sandbox: &Sandbox, cut: Cut, mode: &str, files: &[Vec<super::fixture::Row>]) -> String {
+    write_files(sandbox, "in", files);
+    let mut text = raw(cut, "in") + A;
+    for (at, case) in CASES.iter().enumerate() {
+        text += &step(&format!("q{at}"), mode, &case.query.replace("AS all", "AS \"all\""));
+    }
+    text
+}
+
+fn expected(files: &[Vec<super::fixture::Row>]) -> Vec<Vec<String>> {
+    let batch = Batch::new(files);
+    CASES.iter().map(|case| batch.rows(&case.batch.replace("AS all", "AS \"all\""))).collect()
+}
+
+/// Merged by its key, the changelog of `update` is the batch's result; no row of it is in vain.
+#[test]
+fn the_changes_of_update_mode_lead_to_the_result_of_a_batch() {
+    for (seed, files) in [(40, 1), (41, 3)] {
+        let files = input(seed, files, 600 / files, 0.0);
+        let expected = expected(&files);
+        for cut in CUTS {
+            let sandbox = Sandbox::new();
+            sandbox.run(&pipeline(&sandbox, cut, UPDATE, &files));
+            assert!(sandbox.letters().is_empty(), "{:?}", sandbox.letters());
+            for (at, case) in CASES.iter().enumerate() {
+                let found = merged(&sandbox, &format!("q{at}"), case.keys);
+                assert_rows(&found, &expected[at], &format!("{cut:?}: {}", case.query));
+            }
+        }
+    }
+}
+
+/// In every epoch that has any, there are all rows: also those of tasks in which nothing changed.
+#[test]
+fn the_last_rows_of_complete_mode_are_the_result_of_a_batch() {
+    for (seed, files) in [(42, 1), (43, 3)] {
+        let files = input(seed, files, 600 / files, 0.0);
+        let expected = expected(&files);
+        for cut in CUTS {
+            let sandbox = Sandbox::new();
+            sandbox.run(&pipeline(&sandbox, cut, COMPLETE, &files));
+            assert!(sandbox.letters().is_empty(), "{:?}", sandbox.letters());
+            for (at, case) in CASES.iter().enumerate() {
+                let epochs = epochs(&sandbox, &format!("q{at}"));
+                let (_, last) = epochs.last_key_value().unwrap();
+                assert_rows(last, &expected[at], &format!("{cut:?}: {}", case.query));
+                let sizes: Vec<usize> = epochs.values().map(Vec::len).collect();
+                assert!(sizes.is_sorted(), "rows went away, {cut:?}: {sizes:?}: {}", case.query);
+            }
+        }
+    }
+}
+
+/// Windows in `update` mode take late rows as in `append`: those within the allowed lateness.
+#[test]
+fn update_mode_counts_no_late_row() {
+    let files = input(44, 3, 200, 0.1);
+    let mut windows: BTreeMap<i64, u64> = BTreeMap::new();
+    let mut late = 0;
+    for (row, watermark) in watermarks(&files) {
+        let start = row.time - row.time.rem_euclid(5 * SECOND);
+        match start + 5 * SECOND <= watermark.saturating_sub(3 * SECOND) {
+            true => late += 1,
+            false => *windows.entry(start).or_default() += 1,
+        }
+    }
+    let mut expected: Vec<String> =
+        windows.iter().map(|(s, n)| format!("{{\"n\":{n},\"s\":{s}}}")).collect();
+    expected.sort();
+    for cut in CUTS {
+        let sandbox = Sandbox::new();
+        write_files(&sandbox, "in", &files);
+        let keys = format!("{UPDATE}\nallowed_lateness = \"3s\"");
+        let query = "SELECT cast(w.start AS bigint) AS s, count(*) AS n FROM (SELECT \
+                     tumble(ts, INTERVAL '5 seconds') AS w FROM a) GROUP BY w";
+        let text = raw(cut, "in") + A + &step("q", &keys, query) + &sink("l", "q.late");
+        sandbox.run(&text);
+        assert_rows(&merged(&sandbox, "q", &["s"]), &expected, &format!("{cut:?}"));
+        assert_eq!(sandbox.rows("l").len(), late, "{cut:?}");
+    }
+}
+
+/// A group whose rows stay away is forgotten in event time: when it comes back it begins anew.
+#[test]
+fn a_group_without_rows_is_forgotten_after_its_time() {
+    // `a` comes, `b` lets an hour go by, `a` comes again; `c` comes now and then all the time.
+    let mut lines = String::new();
+    for at in 0..400 {
+        let key = match at {
+            0..10 | 390.. => "a",
+            _ if at % 10 == 0 => "c",
+            _ => "b",
+        };
+        let time = super::fixture::START / 1000 + at * 10_000;
+        lines += &format!("{{\"t\":{time},\"k\":\"{key}\"}}\n");
+    }
+    for cut in CUTS {
+        let sandbox = Sandbox::new();
+        sandbox.write("in/0.ndjson", &lines);
+        let keys = format!("{UPDATE}\nstate_ttl = \"5m\"");
+        let query = "SELECT k, count(*) AS n FROM a GROUP BY k";
+        sandbox.run(&(raw(cut, "in") + A + &step("q", &keys, query)));
+        let last: BTreeMap<String, u64> = epochs(&sandbox, "q")
+            .into_values()
+            .flatten()
+            .map(|row| {
+                let row: Value = serde_json::from_str(&row).unwrap();
+                (row["k"].as_str().unwrap().to_owned(), row["n"].as_u64().unwrap())
+            })
+            .collect();
+        let expected = [("a", 10), ("b", 342), ("c", 38)];
+        let expected: BTreeMap<String, u64> =
+            expected.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
+        assert_eq!(last, expected, "{cut:?}");
+    }
+}
