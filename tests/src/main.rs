@@ -3,14 +3,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod harness;
-mod keyed;
 
 mod boundary;
 mod checks;
 mod cli;
 mod crash;
 mod flights;
+mod functions;
 mod hostile;
+mod keyed;
 mod operators;
 mod plugin_command;
 mod plugins;
