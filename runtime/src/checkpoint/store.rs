@@ -7,10 +7,10 @@ use redb::{Database, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 use super::history::{self, EpochRecord, HISTORY};
-use super::shape::Shapes;
 use crate::database::{self, json, to_json};
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
+use crate::plan::Shapes;
 use crate::sink::{Published, Staged};
 use crate::source::{Position, Positions};
 use crate::state::{CommittedState, Segment};

@@ -4,6 +4,7 @@ pub mod columns;
 mod facts;
 mod keyed;
 mod keyed_plugin;
+mod shape;
 pub mod times;
 
 pub(crate) use facts::schema_of;
@@ -16,6 +17,7 @@ pub use keyed::{
     WindowSpec,
 };
 pub use keyed_plugin::{KeyedPlan, Order};
+pub use shape::{Shape, Shapes};
 pub use times::{TimeColumn, Times};
 
 use std::path::PathBuf;

@@ -1,11 +1,12 @@
 //! The state of all steps of a job.
 
-use std::collections::VecDeque;
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::base::Base;
+use super::changes::Changes;
 use super::key::groups_of_task;
 use super::merger::{History, Limits, Merger, Waiting};
 use super::segment::{EXTENSION, Segment, state_directory};
@@ -23,6 +24,17 @@ const CACHE_BYTES: usize = 4 << 20;
 pub struct StateBackend {
     merger: Arc<Merger>,
     thread: Option<JoinHandle<()>>,
+    forgotten: Mutex<Forgotten>,
+    directory: PathBuf,
+    storage: Arc<dyn Storage>,
+}
+
+/// Steps whose state is to be dropped.
+#[derive(Default)]
+struct Forgotten {
+    steps: BTreeSet<String>,
+    /// Their changes, until an epoch has them.
+    states: Vec<StepState>,
 }
 
 /// What a checkpoint knows of state.
@@ -91,12 +103,15 @@ impl StateBackend {
         }
         let (kept, keep) = (committed.kept.into(), options.keep);
         let history = History { waiting, merged, kept, keep };
-        let merger = Arc::new(Merger::new(base, limits, directory.to_owned(), storage, history));
+        let directory = directory.to_owned();
+        let merger = Merger::new(base, limits, directory.clone(), storage.clone(), history);
+        let merger = Arc::new(merger);
         let of_thread = merger.clone();
         let thread = std::thread::Builder::new().name("merge-state".to_owned());
         let thread = thread.spawn(move || of_thread.run());
         let thread = thread.map_err(|e| Error::unavailable("cannot start a thread").with(e))?;
-        Ok(Self { merger, thread: Some(thread) })
+        let (thread, forgotten) = (Some(thread), Mutex::default());
+        Ok(Self { merger, thread, forgotten, directory, storage })
     }
 
     /// The state of `step` in task `task` of `tasks`: that of the key groups which
@@ -105,7 +120,44 @@ impl StateBackend {
     /// # Errors
     /// `Unavailable` or `Corrupt` if the disk does not give it.
     pub fn step(&self, step: &str, task: usize, tasks: usize) -> Result<StepState> {
-        StepState::open(step, groups_of_task(task, tasks), &self.merger)
+        let mut state = StepState::open(step, groups_of_task(task, tasks), &self.merger)?;
+        if self.forgotten().steps.contains(step) {
+            state.remove_prefix(&[])?;
+        }
+        Ok(state)
+    }
+
+    /// Drops the state of a step with the next epoch. To be called before its tasks are opened, if
+    /// it has any.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn forget(&self, step: &str) -> Result<()> {
+        let mut state = StepState::open(step, 0..=255, &self.merger)?;
+        state.remove_prefix(&[])?;
+        let mut forgotten = self.forgotten();
+        forgotten.steps.insert(step.to_owned());
+        forgotten.states.push(state);
+        Ok(())
+    }
+
+    /// What the coordinator adds to an epoch, before the segments of its tasks: that steps were
+    /// forgotten.
+    ///
+    /// # Errors
+    /// As [`Changes::seal`].
+    pub fn seal(&self, epoch: Epoch) -> Result<Option<Segment>> {
+        let mut changes = Changes::new();
+        for state in &mut self.forgotten().states {
+            state.freeze(&mut changes)?;
+        }
+        let sealed = changes.seal(&*self.storage, &self.directory, "forgotten", epoch)?;
+        self.forgotten().states.clear();
+        Ok(sealed)
+    }
+
+    fn forgotten(&self) -> MutexGuard<'_, Forgotten> {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An epoch is durable, with these segments of it. Called by the coordinator after each
