@@ -4,6 +4,7 @@ pub mod columns;
 mod facts;
 mod keyed;
 mod keyed_plugin;
+mod shape;
 pub mod times;
 
 pub(crate) use facts::schema_of;
