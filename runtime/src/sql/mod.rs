@@ -5,6 +5,7 @@ mod aggregate;
 mod barrier;
 mod context;
 mod functions;
+mod inline;
 mod join;
 mod lower;
 mod purity;
