@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{GENERATOR_PARTITIONS, SourceConfig};
+use crate::config::{GENERATOR_PARTITIONS, OutputMode, SourceConfig};
 use crate::plan::{NodeKind, Plan, SourcePlan};
 
 /// All tasks of a job: groups that read sources first, then each group after those that feed it.
@@ -48,7 +48,8 @@ impl Graph {
             // Where dead letters take the place of sources, some steps get no rows.
             let is_fed = |group: &Group| group.outlets.iter().any(|outlet| outlet.node == at);
             if node.kind.keys().is_some() && groups.iter().any(is_fed) {
-                groups.push(Group::new(plan, at, plan.parallelism));
+                let tasks = plan.parallelism.min(tasks_max(&node.kind));
+                groups.push(Group::new(plan, at, tasks));
             }
         }
         Self { groups }
@@ -96,6 +97,15 @@ impl Group {
             }
         }
         outlet
+    }
+}
+
+/// Among how many tasks the keys of a step with state can be divided.
+fn tasks_max(step: &NodeKind) -> usize {
+    match step {
+        // Whether anything has changed in an epoch is known by one task that has all keys.
+        NodeKind::Window(plan) if plan.mode == OutputMode::Complete => 1,
+        _ => usize::MAX,
     }
 }
 

@@ -51,6 +51,17 @@ impl Sandbox {
         Self { directory: TempDir::new().unwrap() }
     }
 
+    /// As [`new`](Self::new), in memory if the machine has a directory there: for tests of many runs
+    /// that would wait for the disk for most of their time.
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let directory = match memory.is_dir() {
+            true => TempDir::new_in(memory),
+            false => TempDir::new(),
+        };
+        Self { directory: directory.unwrap() }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

@@ -4,30 +4,33 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableTable, TableDefinition};
+use serde::{Deserialize, Serialize};
 
+use super::history::{self, EpochRecord, HISTORY};
+use super::shape::Shapes;
 use crate::database::{self, json, to_json};
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::sink::{Published, Staged};
 use crate::source::{Position, Positions};
-use crate::state::Segment;
+use crate::state::{CommittedState, Segment};
 use crate::storage::{Directories, Storage};
 
 const FILE: &str = "checkpoint.redb";
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 const CACHE_BYTES: usize = 16 << 20;
 
-const META: TableDefinition<&str, &str> = TableDefinition::new("meta");
+pub(super) const META: TableDefinition<&str, &str> = TableDefinition::new("meta");
 /// (source, partition) to a position as JSON.
-const POSITIONS: TableDefinition<(&str, &str), &str> = TableDefinition::new("positions");
+pub(super) const POSITIONS: TableDefinition<(&str, &str), &str> = TableDefinition::new("positions");
 /// (epoch, number) to staged output as JSON, until it is known to be published.
-const STAGED: TableDefinition<(u64, u32), &str> = TableDefinition::new("staged");
+pub(super) const STAGED: TableDefinition<(u64, u32), &str> = TableDefinition::new("staged");
 /// (epoch, number) to a segment of state changes as JSON, until it is merged.
-const SEGMENTS: TableDefinition<(u64, u32), &str> = TableDefinition::new("segments");
+pub(super) const SEGMENTS: TableDefinition<(u64, u32), &str> = TableDefinition::new("segments");
 /// (step, source, partition) to the highest event time that the step has seen of it.
-const CLOCKS: TableDefinition<(&str, &str, &str), i64> = TableDefinition::new("clocks");
+pub(super) const CLOCKS: TableDefinition<(&str, &str, &str), i64> = TableDefinition::new("clocks");
 /// Step to its watermark.
-const WATERMARKS: TableDefinition<&str, i64> = TableDefinition::new("watermarks");
+pub(super) const WATERMARKS: TableDefinition<&str, i64> = TableDefinition::new("watermarks");
 
 /// A checkpoint that only this process writes.
 pub struct Store {
@@ -56,10 +59,14 @@ pub struct Commit {
     pub published: Vec<Published>,
     /// The digest of each plugin step's component.
     pub digests: BTreeMap<String, String>,
+    /// The form of the state.
+    pub shapes: Shapes,
+    /// One can go back so many epochs.
+    pub keep: usize,
 }
 
 /// How far event time has come in one partition of a source, as a step sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
     pub step: String,
     pub source: String,
@@ -76,7 +83,14 @@ pub type Clocks = BTreeMap<(String, String), i64>;
 pub struct Recovered {
     /// Names this checkpoint's files.
     pub id: String,
+    /// The highest epoch that was ever committed.
     pub epoch: Epoch,
+    /// The epoch as of which everything is here: an earlier one after a rewind.
+    pub state_epoch: Epoch,
+    /// The epochs that are remembered, with what they have done, in their order.
+    pub history: BTreeMap<Epoch, EpochRecord>,
+    /// Segments up to this epoch are forgotten.
+    pub forgotten: Epoch,
     pub positions: BTreeMap<String, Positions>,
     /// By step.
     pub clocks: BTreeMap<String, Clocks>,
@@ -87,6 +101,22 @@ pub struct Recovered {
     /// Output that may not have been published.
     pub staged: BTreeMap<Epoch, Vec<Staged>>,
     pub digests: BTreeMap<String, String>,
+    pub shapes: Shapes,
+    /// What the user should know of how this was recovered.
+    pub warnings: Vec<String>,
+}
+
+impl Recovered {
+    /// What of it the state is opened with.
+    pub fn state(&self) -> CommittedState {
+        CommittedState {
+            owner: u64::from_str_radix(&self.id, 16).unwrap_or_default(),
+            epoch: self.state_epoch,
+            kept: self.history.keys().copied().collect(),
+            forgotten: self.forgotten,
+            segments: self.segments.clone(),
+        }
+    }
 }
 
 impl Store {
@@ -110,6 +140,7 @@ impl Store {
             transaction.open_table(SEGMENTS)?;
             transaction.open_table(CLOCKS)?;
             transaction.open_table(WATERMARKS)?;
+            transaction.open_table(HISTORY)?;
             Ok(())
         })?;
         let store = Self { path: directory.join(FILE), database, _lock: Some(lock) };
@@ -145,13 +176,23 @@ impl Store {
         self.read(|transaction| {
             let meta = transaction.open_table(META)?;
             let text = |key| Ok::<_, redb::Error>(meta.get(key)?.map(|v| v.value().to_owned()));
+            let epoch = |key| {
+                let epoch = text(key)?.and_then(|e| e.parse().ok()).unwrap_or_default();
+                Ok::<_, redb::Error>(Epoch(epoch))
+            };
             let mut recovered = Recovered {
                 id: text("id")?.unwrap_or_default(),
-                epoch: Epoch(text("epoch")?.and_then(|e| e.parse().ok()).unwrap_or_default()),
+                epoch: epoch("epoch")?,
+                state_epoch: epoch("state_epoch")?,
+                forgotten: epoch("forgotten")?,
+                digests: json(&text("digests")?.unwrap_or_else(|| "{}".to_owned()))?,
+                shapes: json(&text("shapes")?.unwrap_or_else(|| "{}".to_owned()))?,
                 ..Recovered::default()
             };
-            let digests = text("digests")?.unwrap_or_else(|| "{}".to_owned());
-            recovered.digests = json(&digests)?;
+            for entry in transaction.open_table(HISTORY)?.iter()? {
+                let (epoch, record) = entry?;
+                recovered.history.insert(Epoch(epoch.value()), json(record.value())?);
+            }
             for entry in transaction.open_table(POSITIONS)?.iter()? {
                 let (key, value) = entry?;
                 let (source, partition) = key.value();
@@ -188,8 +229,12 @@ impl Store {
     /// only after the checkpoint was opened again.
     pub fn commit(&self, commit: &Commit) -> Result<()> {
         self.write(|transaction| {
+            history::note(transaction, commit, now_ms())?;
             let mut meta = transaction.open_table(META)?;
             meta.insert("epoch", commit.epoch.0.to_string().as_str())?;
+            meta.insert("state_epoch", commit.epoch.0.to_string().as_str())?;
+            meta.insert("forgotten", commit.merged.0.to_string().as_str())?;
+            meta.insert("shapes", to_json(&commit.shapes)?.as_str())?;
             meta.insert("digests", to_json(&commit.digests)?.as_str())?;
             let mut positions = transaction.open_table(POSITIONS)?;
             for (source, partition, position) in &commit.positions {
@@ -205,6 +250,24 @@ impl Store {
             }
             Ok(())
         })
+    }
+
+    /// Makes the checkpoint what it was after the epoch `to`. The state goes back when it is
+    /// opened.
+    ///
+    /// # Errors
+    /// `Config` if the epoch is not remembered; else as [`commit`](Self::commit).
+    pub fn rewind(&self, to: Epoch) -> Result<()> {
+        let recovered = self.recover()?;
+        if !recovered.history.contains_key(&to) {
+            let first = recovered.history.keys().next().copied().unwrap_or_default();
+            return Err(Error::config(format!(
+                "the checkpoint {} does not remember epoch {to}: the oldest that it can go back \
+                 to is {first} ([checkpoint] keep says how many are kept)",
+                self.path.display()
+            )));
+        }
+        self.write(|transaction| history::rewind(transaction, to))
     }
 
     /// Notes that this output is in sight.
@@ -312,6 +375,11 @@ fn lock(directory: &Path) -> Result<std::fs::File> {
         )),
         Err(std::fs::TryLockError::Error(e)) => Err(Error::io("lock", &path, e)),
     }
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
 }
 
 /// An id from the system's randomness, by way of the standard library's hash keys.

@@ -8,14 +8,16 @@ use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
 use super::build::{Shared, metrics};
 use super::spawn::{Spawner, reading};
 use super::{JobOptions, Observer, Progress, Summary};
-use crate::checkpoint::{Action, Commit, Event, Protocol, Recovered, Store, TaskId};
+use crate::checkpoint::{
+    self, Action, Checkpoint, Commit, Event, Protocol, Recovered, Store, TaskId,
+};
 use crate::config::Trigger;
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, REPLAY_PREFIX};
 use crate::plugin::PluginHost;
 use crate::sink::{self, Published, Publisher};
-use crate::state::StateBackend;
+use crate::state::{StateBackend, StateOptions};
 use crate::task::{Barrier, Control, EpochPart, Report};
 
 /// The first epoch comes early, so that output is seen soon after the start.
@@ -32,17 +34,18 @@ pub fn run(
     progressed: &mut bool,
 ) -> Result<Summary> {
     let storage = &options.storage;
-    let store = Store::open(&plan.checkpoint.directory, &plan.name, &**storage)?;
-    let mut recovered = recover(plan, options, &store)?;
+    let state_options =
+        StateOptions { memory_max: plan.state_memory as usize, keep: plan.checkpoint.keep };
+    let directory = &plan.checkpoint.directory;
+    let Checkpoint { store, recovered, state } =
+        checkpoint::open(directory, &plan.name, storage, state_options)?;
+    for warning in &recovered.warnings {
+        tracing::warn!("{warning}");
+    }
+    let recovered = recover(plan, options, &store, recovered)?;
     let metrics = metrics(plan);
     let shared = Shared::new(plan, plugins)?;
     let _fresh: Vec<_> = shared.tables.iter().filter_map(|table| table.keep_fresh()).collect();
-    let state = StateBackend::open(
-        &plan.checkpoint.directory,
-        storage.clone(),
-        std::mem::take(&mut recovered.segments),
-        plan.state_memory as usize,
-    )?;
     let (reports, inbox) = unbounded();
     let spawner = Spawner {
         plan,
@@ -88,8 +91,12 @@ pub fn run(
     Ok(Summary { metrics, epoch, elapsed: started.elapsed() })
 }
 
-fn recover(plan: &Plan, options: &JobOptions, store: &Store) -> Result<Recovered> {
-    let mut recovered = store.recover()?;
+fn recover(
+    plan: &Plan,
+    options: &JobOptions,
+    store: &Store,
+    mut recovered: Recovered,
+) -> Result<Recovered> {
     let known = |source: &str| {
         plan.source_names().any(|name| name == source) || source.starts_with(REPLAY_PREFIX)
     };
@@ -247,6 +254,7 @@ impl Coordinator<'_> {
         commit.merged = self.state.merged();
         commit.published = std::mem::take(&mut self.published);
         commit.digests = self.digests();
+        commit.keep = self.plan.checkpoint.keep;
         self.store.commit(&commit)?;
         self.committed = epoch;
         self.state.committed(epoch, std::mem::take(&mut commit.segments))?;

@@ -21,8 +21,6 @@ pub struct WindowPlan {
     pub mode: OutputMode,
     /// Microseconds after which a group that got no row is forgotten.
     pub state_ttl: Option<i64>,
-    /// The index of the input's column of event time and its lag, if it has one.
-    pub event_time: Option<(usize, i64)>,
     pub input: SchemaRef,
     /// What stands in each column of `schema`.
     pub columns: Vec<OutputColumn>,

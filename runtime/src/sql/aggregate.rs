@@ -168,24 +168,15 @@ fn check_mode(
             "`allowed_lateness` for an aggregate without a window",
             "remove it: without a window no row is late",
         )),
-        (None, _) if options.state_ttl.is_some() && event_time(&known.times).is_none() => {
+        (None, _) if options.state_ttl.is_some() && known.declared.is_empty() => {
             Err(SqlError::new(
                 "`state_ttl` without event time",
                 "it counts in event time: declare event_time = { column = \"...\", delay = \
-                 \"2s\" } on the source and keep the column",
+                 \"2s\" } on the source, or on a step before",
             ))
         }
         (_, _) => Ok(()),
     }
-}
-
-/// The column of event time that lags least, and its lag.
-fn event_time(times: &Times) -> Option<(usize, i64)> {
-    let columns = times.iter().filter_map(|(at, time)| match time {
-        TimeColumn::Time { lag } => Some((*at, *lag)),
-        TimeColumn::Window { .. } => None,
-    });
-    columns.min_by_key(|(_, lag)| *lag)
 }
 
 fn window_plan(
@@ -223,7 +214,6 @@ fn window_plan(
         aggregates,
         mode: options.mode,
         state_ttl: options.state_ttl,
-        event_time: event_time(&stage.known.times),
         input: stage.schema.clone(),
         columns,
         schema,

@@ -7,12 +7,15 @@ use std::thread::JoinHandle;
 
 use super::base::Base;
 use super::key::groups_of_task;
-use super::merger::{Limits, Merger, Waiting};
+use super::merger::{History, Limits, Merger, Waiting};
 use super::segment::{EXTENSION, Segment, state_directory};
 use super::step::StepState;
 use crate::epoch::Epoch;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{Directories, Storage};
+
+/// Of a base that is only looked at.
+const CACHE_BYTES: usize = 4 << 20;
 
 /// Opens the state of steps, and takes what their epochs have committed.
 ///
@@ -22,33 +25,73 @@ pub struct StateBackend {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What a checkpoint knows of state.
+#[derive(Debug, Clone, Default)]
+pub struct CommittedState {
+    /// The checkpoint's id.
+    pub owner: u64,
+    /// The epoch whose state it is.
+    pub epoch: Epoch,
+    /// The last epochs, to which one can go back.
+    pub kept: Vec<Epoch>,
+    /// Segments up to this epoch are forgotten: the base has them.
+    pub forgotten: Epoch,
+    /// The others, in the order of their epochs.
+    pub segments: Vec<Segment>,
+}
+
+/// How much state may take.
+#[derive(Debug, Clone, Copy)]
+pub struct StateOptions {
+    /// Bytes of memory, for all steps together.
+    pub memory_max: usize,
+    /// How many epochs one can go back.
+    pub keep: usize,
+}
+
 impl StateBackend {
-    /// Opens the state of the checkpoint in `directory`: what was merged, and the `segments` that
-    /// were committed since, in the order of their epochs. Files that no commit refers to go.
-    /// `memory_max` bounds the memory of all steps together.
+    /// Opens the state of the checkpoint in `directory`: what was merged, and what was committed
+    /// since. Files that no commit refers to go.
     ///
     /// # Errors
-    /// `Corrupt` if a segment is not what was written, `Unavailable` if the disk does not do its
-    /// work.
+    /// `Corrupt` if a segment or the base is not what was written, `Unavailable` if the disk does
+    /// not do its work.
     pub fn open(
         directory: &Path,
         storage: Arc<dyn Storage>,
-        segments: Vec<Segment>,
-        memory_max: usize,
+        committed: CommittedState,
+        options: StateOptions,
     ) -> Result<Self> {
         let state = state_directory(directory);
         let made = Directories::default().make(&*storage, &state);
         made.map_err(|e| Error::io("make the directory", &state, e))?;
-        let limits = Limits::new(memory_max);
-        let base = Base::open(directory, &*storage, limits.cache)?;
-        let merged = base.merged();
-        let mut waiting = VecDeque::new();
-        for segment in segments.into_iter().filter(|segment| segment.epoch > merged) {
-            let bytes = Some(Arc::new(segment.read(&*storage, directory)?));
-            waiting.push_back(Waiting { segment, bytes });
+        remove_unknown(&*storage, &state, &committed)?;
+        let limits = Limits::new(options.memory_max);
+        let base = Base::open(directory, &*storage, committed.owner, limits.cache)?;
+        base.rewind(committed.epoch)?;
+        let at = base.merged();
+        if at < committed.forgotten {
+            return Err(Error::corrupt(format!(
+                "the state in {} is that of epoch {at}, and the checkpoint has forgotten what \
+                 changed up to epoch {}: restore the whole directory from one backup, or start \
+                 with a new checkpoint and a new output",
+                state.display(),
+                committed.forgotten
+            )));
         }
-        remove_unknown(&*storage, &state, &waiting)?;
-        let merger = Arc::new(Merger::new(base, limits, directory.to_owned(), storage, waiting));
+        let mut waiting = VecDeque::new();
+        let mut merged = VecDeque::new();
+        for segment in committed.segments {
+            if segment.epoch <= at {
+                merged.push_back(segment);
+            } else {
+                let bytes = Some(Arc::new(segment.read(&*storage, directory)?));
+                waiting.push_back(Waiting { segment, bytes });
+            }
+        }
+        let (kept, keep) = (committed.kept.into(), options.keep);
+        let history = History { waiting, merged, kept, keep };
+        let merger = Arc::new(Merger::new(base, limits, directory.to_owned(), storage, history));
         let of_thread = merger.clone();
         let thread = std::thread::Builder::new().name("merge-state".to_owned());
         let thread = thread.spawn(move || of_thread.run());
@@ -74,9 +117,9 @@ impl StateBackend {
         self.merger.committed(epoch, segments)
     }
 
-    /// Segments up to this epoch are no longer needed.
+    /// Segments up to this epoch are no longer needed, not even to go back.
     pub fn merged(&self) -> Epoch {
-        self.merger.base.merged()
+        self.merger.forgotten()
     }
 
     /// Merges everything that was committed, and waits for it.
@@ -99,11 +142,49 @@ impl Drop for StateBackend {
     }
 }
 
-fn remove_unknown(storage: &dyn Storage, state: &Path, waiting: &VecDeque<Waiting>) -> Result<()> {
+/// The first epoch that has a damaged segment which is needed to start.
+///
+/// # Errors
+/// `Unavailable` if the disk does not do its work.
+pub fn first_damaged(
+    directory: &Path,
+    storage: &dyn Storage,
+    committed: &CommittedState,
+) -> Result<Option<Epoch>> {
+    let base = Base::open(directory, storage, committed.owner, CACHE_BYTES)?;
+    let merged = base.merged();
+    for segment in committed.segments.iter().filter(|segment| segment.epoch > merged) {
+        match segment.read(storage, directory) {
+            Ok(_) => {}
+            Err(error) if error.kind == ErrorKind::Corrupt => return Ok(Some(segment.epoch)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether everything is there that the state after the epoch `to` is made of.
+///
+/// # Errors
+/// As [`first_damaged`].
+pub fn can_rewind(
+    directory: &Path,
+    storage: &dyn Storage,
+    committed: &CommittedState,
+    to: Epoch,
+) -> Result<bool> {
+    let base = Base::open(directory, storage, committed.owner, CACHE_BYTES)?;
+    Ok(base.can_rewind(to))
+}
+
+/// Removes what was written and never committed.
+fn remove_unknown(storage: &dyn Storage, state: &Path, committed: &CommittedState) -> Result<()> {
+    let is_new = committed.epoch == Epoch(0) && committed.segments.is_empty();
     for path in storage.list(state).map_err(|e| Error::io("list", state, e))? {
         let is_segment = path.extension().is_some_and(|extension| extension == EXTENSION);
-        let is_known = waiting.iter().any(|waiting| path.ends_with(&waiting.segment.name));
-        if is_segment && !is_known {
+        let is_known = committed.segments.iter().any(|segment| path.ends_with(&segment.name));
+        // A new checkpoint has no use for what an old one has left.
+        if is_new || (is_segment && !is_known) {
             storage.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
         }
     }

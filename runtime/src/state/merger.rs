@@ -54,6 +54,8 @@ pub(super) struct Merger {
     pub limits: Limits,
     directory: PathBuf,
     storage: Arc<dyn Storage>,
+    /// How many epochs one can go back.
+    keep: usize,
     queue: Mutex<Queue>,
     /// Something was committed, wanted or merged.
     changed: Condvar,
@@ -64,11 +66,22 @@ pub(super) struct Merger {
     maps: AtomicUsize,
 }
 
+/// What was committed before the start.
+pub(super) struct History {
+    pub waiting: VecDeque<Waiting>,
+    pub merged: VecDeque<Segment>,
+    pub kept: VecDeque<Epoch>,
+    pub keep: usize,
+}
+
 #[derive(Default)]
 struct Queue {
     /// Committed and not merged, in the order of epochs.
     waiting: VecDeque<Waiting>,
-    committed: Epoch,
+    /// Merged, and needed to go back to one of the epochs that are kept.
+    merged: VecDeque<Segment>,
+    /// The last epochs that were committed, as many as one can go back to.
+    kept: VecDeque<Epoch>,
     /// Whether somebody waits for memory.
     wanted: bool,
     failed: Option<(ErrorKind, String)>,
@@ -87,15 +100,16 @@ impl Merger {
         limits: Limits,
         directory: PathBuf,
         storage: Arc<dyn Storage>,
-        waiting: VecDeque<Waiting>,
+        history: History,
     ) -> Self {
-        let committed = waiting.back().map_or(Epoch(0), |last| last.segment.epoch);
-        let queue = Queue { waiting, committed, ..Queue::default() };
+        let History { waiting, merged, kept, keep } = history;
+        let queue = Queue { waiting, merged, kept, ..Queue::default() };
         Self {
             base: Arc::new(base),
             limits,
             directory,
             storage,
+            keep,
             queue: Mutex::new(queue),
             changed: Condvar::new(),
             stop: AtomicBool::new(false),
@@ -122,16 +136,36 @@ impl Merger {
                 return Ok(());
             }
             let mut queue = self.queue();
-            queue.waiting.drain(..batch.segments.len());
+            let done = queue.waiting.drain(..batch.segments.len());
+            let done: Vec<Segment> = done.map(|waiting| waiting.segment).collect();
+            queue.merged.extend(done);
             queue.wanted = false;
             self.changed.notify_all();
-            drop(queue);
-            for waiting in &batch.segments {
-                let path = state_directory(&self.directory).join(&waiting.segment.name);
-                self.storage.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
+            self.forget(&mut queue)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the segments that no epoch needs to which one can go back.
+    fn forget(&self, queue: &mut Queue) -> Result<()> {
+        let after = self.base.needed_after(queue.oldest());
+        while queue.merged.front().is_some_and(|segment| segment.epoch <= after) {
+            let Some(segment) = queue.merged.pop_front() else { return Ok(()) };
+            let path = state_directory(&self.directory).join(&segment.name);
+            match self.storage.remove(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &path, e));
+                }
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Segments up to this epoch are not needed any more.
+    pub fn forgotten(&self) -> Epoch {
+        let oldest = self.queue().oldest();
+        self.base.needed_after(oldest)
     }
 
     pub fn stop(&self) {
@@ -148,10 +182,14 @@ impl Merger {
     pub fn committed(&self, epoch: Epoch, segments: Vec<Segment>) -> Result<()> {
         let mut queue = self.queue();
         queue.check()?;
-        queue.committed = epoch;
+        queue.kept.push_back(epoch);
+        while queue.kept.len() > self.keep + 1 {
+            queue.kept.pop_front();
+        }
         // The tasks have read them when they started.
         queue.waiting.iter_mut().for_each(|waiting| waiting.bytes = None);
         queue.waiting.extend(segments.into_iter().map(|segment| Waiting { segment, bytes: None }));
+        self.forget(&mut queue)?;
         self.changed.notify_all();
         Ok(())
     }
@@ -216,7 +254,8 @@ impl Merger {
             .map(|waiting| waiting.read(&*self.storage, &self.directory))
             .collect::<Result<Vec<_>>>()?;
         let merged = Merged::new(bytes.iter().map(|bytes| bytes.as_slice()))?;
-        self.base.merge(&merged, batch.to, self.limits.transaction, &self.stop)
+        let (to, oldest) = (batch.to, batch.oldest);
+        self.base.merge(&merged, to, oldest, self.limits.transaction, &self.stop)
     }
 }
 
@@ -224,6 +263,8 @@ impl Merger {
 struct Batch {
     segments: Vec<Waiting>,
     to: Epoch,
+    /// The oldest epoch to which one can go back.
+    oldest: Epoch,
 }
 
 impl Queue {
@@ -234,18 +275,37 @@ impl Queue {
         }
     }
 
-    fn is_due(&self, limits: Limits) -> bool {
-        let Some(first) = self.waiting.front() else { return false };
-        let bytes: u64 = self.waiting.iter().map(|waiting| waiting.segment.bytes).sum();
-        self.wanted
-            || bytes >= limits.merge
-            || self.committed.0 - first.segment.epoch.0 >= EPOCHS_WAITING_MAX
+    /// The oldest epoch to which one can go back.
+    fn oldest(&self) -> Epoch {
+        self.kept.front().copied().unwrap_or_default()
     }
 
+    fn committed(&self) -> Epoch {
+        self.kept.back().copied().unwrap_or_default()
+    }
+
+    /// What can be merged so that one can still go back without a savepoint, which would keep the
+    /// base from using its pages again.
+    fn old(&self) -> impl Iterator<Item = &Waiting> {
+        let oldest = self.oldest();
+        self.waiting.iter().take_while(move |waiting| waiting.segment.epoch <= oldest)
+    }
+
+    fn is_due(&self, limits: Limits) -> bool {
+        if self.wanted {
+            return !self.waiting.is_empty();
+        }
+        let Some(first) = self.old().next() else { return false };
+        let bytes: u64 = self.old().map(|waiting| waiting.segment.bytes).sum();
+        bytes >= limits.merge || self.oldest().0 - first.segment.epoch.0 >= EPOCHS_WAITING_MAX
+    }
+
+    /// Whole epochs, up to a size.
     fn batch(&self, bytes_max: u64) -> Option<Batch> {
+        let count = if self.wanted { self.waiting.len() } else { self.old().count() };
         let mut bytes = 0;
         let mut segments: Vec<Waiting> = Vec::new();
-        for waiting in &self.waiting {
+        for waiting in self.waiting.iter().take(count) {
             let last = segments.last().map(|last: &Waiting| last.segment.epoch);
             if bytes >= bytes_max && last != Some(waiting.segment.epoch) {
                 break;
@@ -253,9 +313,12 @@ impl Queue {
             bytes += waiting.segment.bytes;
             segments.push(waiting.clone());
         }
-        let is_all = segments.len() == self.waiting.len();
         let last = segments.last()?.segment.epoch;
-        Some(Batch { segments, to: if is_all { self.committed } else { last } })
+        let to = match segments.len() == self.waiting.len() {
+            true => self.committed().max(last),
+            false => last,
+        };
+        Some(Batch { segments, to, oldest: self.oldest() })
     }
 }
 

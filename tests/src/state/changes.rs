@@ -6,7 +6,8 @@ use std::sync::Arc;
 use millrace::epoch::Epoch;
 use millrace::error::ErrorKind;
 use millrace::state::{
-    Changes, Key, NEVER, Segment, StateBackend, StepState, key_group, state_directory,
+    Changes, CommittedState, Key, NEVER, Segment, StateBackend, StateOptions, StepState, key_group,
+    state_directory,
 };
 use millrace::storage::LocalStorage;
 use tempfile::TempDir;
@@ -14,7 +15,11 @@ use tempfile::TempDir;
 const MEMORY: usize = 1 << 20;
 
 fn open(directory: &Path, segments: &[Segment]) -> millrace::error::Result<StateBackend> {
-    StateBackend::open(directory, Arc::new(LocalStorage), segments.to_vec(), MEMORY)
+    let epoch = segments.last().map_or(Epoch(0), |last| last.epoch);
+    let segments = segments.to_vec();
+    let committed = CommittedState { epoch, segments, ..CommittedState::default() };
+    let options = StateOptions { memory_max: MEMORY, keep: 0 };
+    StateBackend::open(directory, Arc::new(LocalStorage), committed, options)
 }
 
 fn key(text: &str) -> Key<'_> {

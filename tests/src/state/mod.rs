@@ -2,6 +2,7 @@
 
 mod changes;
 mod crash;
+mod damage;
 mod model;
 mod rows;
 mod world;

@@ -1,5 +1,6 @@
 //! State against a model of it: a map that forgets what was not committed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use millrace::epoch::Epoch;
@@ -16,7 +17,8 @@ use crate::crash::fixture::scratch;
 struct Run {
     world: World,
     model: Model,
-    committed: Model,
+    /// By epoch. That of epoch 0 is empty.
+    committed: BTreeMap<Epoch, Model>,
     random: StdRng,
 }
 
@@ -38,16 +40,26 @@ impl Run {
             }
             85..94 => {
                 self.world.commit().unwrap();
-                self.committed = self.model.clone();
+                let epoch = self.world.running().epoch;
+                self.committed.insert(epoch, self.model.clone());
             }
             94..96 => self.world.running().backend.merge().unwrap(),
             96..98 => self.world.check(&self.model, "between"),
+            98 => self.start(),
             _ => {
-                self.world.start(self.random.random_range(1..6)).unwrap();
-                self.model = self.committed.clone();
-                self.world.check(&self.model, "after a crash");
+                let to = self.world.rewind(&mut self.random).unwrap();
+                self.committed.split_off(&to.next());
+                self.start();
             }
         }
+    }
+
+    /// What was not committed is gone.
+    fn start(&mut self) {
+        let epoch = self.world.start(self.random.random_range(1..6)).unwrap();
+        assert_eq!(epoch, *self.committed.last_key_value().unwrap().0);
+        self.model = self.committed[&epoch].clone();
+        self.world.check(&self.model, "after a start");
     }
 
     fn get(&mut self, step: usize) {
@@ -80,12 +92,13 @@ fn run(seed: u64, memory_max: usize, operations: usize) {
     let directory = scratch();
     let mut world = World::new(directory.path(), Arc::new(LocalStorage), memory_max);
     world.start(3).unwrap();
-    let (model, committed) = (Model::default(), Model::default());
+    let (model, committed) = (Model::default(), BTreeMap::from([(Epoch(0), Model::default())]));
     let mut run = Run { world, model, committed, random: StdRng::seed_from_u64(seed) };
     for _ in 0..operations {
         run.operation();
     }
     run.world.check(&run.model, "in the end");
+    run.world.running().backend.merge().unwrap();
     assert!(run.world.running().backend.merged() > Epoch(0), "nothing was merged");
 }
 

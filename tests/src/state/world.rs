@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millrace::checkpoint::{Commit, Store};
+use millrace::checkpoint::{self, Checkpoint, Commit, Store};
 use millrace::epoch::Epoch;
 use millrace::error::Result;
-use millrace::state::{Changes, Key, NEVER, StateBackend, StepState, key_group, task_of_group};
+use millrace::state::{
+    Changes, Key, NEVER, StateBackend, StateOptions, StepState, key_group, task_of_group,
+};
 use millrace::storage::Storage;
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -30,12 +32,15 @@ pub struct Model {
 pub struct World {
     storage: Arc<dyn Storage>,
     memory_max: usize,
+    /// How many epochs one can go back.
+    pub keep: usize,
     directory: PathBuf,
+    pub warnings: Vec<String>,
     pub running: Option<Running>,
 }
 
 pub struct Running {
-    store: Store,
+    pub store: Store,
     pub backend: StateBackend,
     /// By step and task.
     pub states: Vec<Vec<StepState>>,
@@ -124,23 +129,36 @@ impl Model {
 
 impl World {
     pub fn new(directory: &Path, storage: Arc<dyn Storage>, memory_max: usize) -> Self {
-        Self { storage, memory_max, directory: directory.to_owned(), running: None }
+        let directory = directory.to_owned();
+        Self { storage, memory_max, keep: 3, directory, warnings: Vec::new(), running: None }
     }
 
     /// Starts from what was committed.
     pub fn start(&mut self, tasks: usize) -> Result<Epoch> {
         self.running = None;
-        let store = Store::open(&self.directory, "world", &*self.storage)?;
-        let recovered = store.recover()?;
-        let (storage, segments) = (self.storage.clone(), recovered.segments);
-        let backend = StateBackend::open(&self.directory, storage, segments, self.memory_max)?;
+        let options = StateOptions { memory_max: self.memory_max, keep: self.keep };
+        let opened = checkpoint::open(&self.directory, "world", &self.storage, options)?;
+        let Checkpoint { store, recovered, state: backend } = opened;
         let open = |step: &&str| -> Result<Vec<StepState>> {
             (0..tasks).map(|task| backend.step(step, task, tasks)).collect()
         };
         let states = STEPS.iter().map(open).collect::<Result<Vec<_>>>()?;
         let epoch = recovered.epoch;
+        self.warnings = recovered.warnings;
         self.running = Some(Running { store, backend, states, tasks, epoch });
-        Ok(epoch)
+        Ok(recovered.state_epoch)
+    }
+
+    /// Stops, and goes back to a random one of the epochs that are kept. Returns which.
+    pub fn rewind(&mut self, random: &mut StdRng) -> Result<Epoch> {
+        self.running = None;
+        let store = Store::open(&self.directory, "world", &*self.storage)?;
+        let kept: Vec<Epoch> = store.recover()?.history.into_keys().collect();
+        let Some(to) = kept.get(random.random_range(0..kept.len().max(1))) else {
+            return Ok(Epoch(0));
+        };
+        store.rewind(*to)?;
+        Ok(*to)
     }
 
     pub fn running(&mut self) -> &mut Running {
@@ -163,6 +181,7 @@ impl World {
             epoch,
             segments: segments.clone(),
             merged: running.backend.merged(),
+            keep: self.keep,
             ..Commit::default()
         };
         running.store.commit(&commit)?;

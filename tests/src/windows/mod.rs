@@ -8,7 +8,5 @@ mod late;
 mod modes;
 mod sessions;
 mod streams;
-mod triggers;
-mod watermarks;
 
 mod fixture;

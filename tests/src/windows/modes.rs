@@ -45,7 +45,7 @@ fn merged(sandbox: &Sandbox, sink: &str, keys: &[&str]) -> Vec<String> {
         let rows = here.len();
         here.sort();
         here.dedup();
-        assert_eq!(rows, here.len(), "a row came twice in epoch {epoch}");
+        assert_eq!(rows, here.len(), "a row came twice in epoch {epoch}: {table:?}");
     }
     let mut rows: Vec<String> = table.into_values().collect();
     rows.sort();
@@ -116,7 +116,7 @@ fn the_changes_of_update_mode_lead_to_the_result_of_a_batch() {
         let files = input(seed, files, 600 / files, 0.0);
         let expected = expected(&files);
         for cut in CUTS {
-            let sandbox = Sandbox::new();
+            let sandbox = Sandbox::in_memory();
             sandbox.run(&pipeline(&sandbox, cut, UPDATE, &files));
             assert!(sandbox.letters().is_empty(), "{:?}", sandbox.letters());
             for (at, case) in CASES.iter().enumerate() {
@@ -134,7 +134,7 @@ fn the_last_rows_of_complete_mode_are_the_result_of_a_batch() {
         let files = input(seed, files, 600 / files, 0.0);
         let expected = expected(&files);
         for cut in CUTS {
-            let sandbox = Sandbox::new();
+            let sandbox = Sandbox::in_memory();
             sandbox.run(&pipeline(&sandbox, cut, COMPLETE, &files));
             assert!(sandbox.letters().is_empty(), "{:?}", sandbox.letters());
             for (at, case) in CASES.iter().enumerate() {
@@ -165,7 +165,7 @@ fn update_mode_counts_no_late_row() {
         windows.iter().map(|(s, n)| format!("{{\"n\":{n},\"s\":{s}}}")).collect();
     expected.sort();
     for cut in CUTS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::in_memory();
         write_files(&sandbox, "in", &files);
         let keys = format!("{UPDATE}\nallowed_lateness = \"3s\"");
         let query = "SELECT cast(w.start AS bigint) AS s, count(*) AS n FROM (SELECT \
@@ -181,33 +181,29 @@ fn update_mode_counts_no_late_row() {
 #[test]
 fn a_group_without_rows_is_forgotten_after_its_time() {
     // `a` comes, `b` lets an hour go by, `a` comes again; `c` comes now and then all the time.
-    let mut lines = String::new();
-    for at in 0..400 {
-        let key = match at {
-            0..10 | 390.. => "a",
-            _ if at % 10 == 0 => "c",
-            _ => "b",
-        };
-        let time = super::fixture::START / 1000 + at * 10_000;
-        lines += &format!("{{\"t\":{time},\"k\":\"{key}\"}}\n");
-    }
+    let rows = |keys: &dyn Fn(u64) -> &'static str, range: std::ops::Range<u64>| -> String {
+        let time = |at: u64| super::fixture::START as u64 / 1000 + at * 10_000;
+        range.map(|at| format!("{{\"t\":{},\"k\":\"{}\"}}\n", time(at), keys(at))).collect()
+    };
     for cut in CUTS {
-        let sandbox = Sandbox::new();
-        sandbox.write("in/0.ndjson", &lines);
+        let sandbox = Sandbox::in_memory();
         let keys = format!("{UPDATE}\nstate_ttl = \"5m\"");
-        let query = "SELECT k, count(*) AS n FROM a GROUP BY k";
-        sandbox.run(&(raw(cut, "in") + A + &step("q", &keys, query)));
-        let last: BTreeMap<String, u64> = epochs(&sandbox, "q")
-            .into_values()
-            .flatten()
-            .map(|row| {
-                let row: Value = serde_json::from_str(&row).unwrap();
-                (row["k"].as_str().unwrap().to_owned(), row["n"].as_u64().unwrap())
-            })
-            .collect();
-        let expected = [("a", 10), ("b", 342), ("c", 38)];
-        let expected: BTreeMap<String, u64> =
-            expected.into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
-        assert_eq!(last, expected, "{cut:?}");
+        let text =
+            raw(cut, "in") + A + &step("q", &keys, "SELECT k, count(*) AS n FROM a GROUP BY k");
+        // Each run is an epoch at least: groups are forgotten between epochs.
+        sandbox.write("in/0.ndjson", rows(&|_| "a", 0..10));
+        sandbox.run(&text);
+        let others = |at: u64| if at.is_multiple_of(10) { "c" } else { "b" };
+        sandbox.write("in/1.ndjson", rows(&others, 10..390));
+        sandbox.run(&text);
+        sandbox.write("in/2.ndjson", rows(&|_| "a", 390..400));
+        sandbox.run(&text);
+        let mut last: BTreeMap<String, u64> = BTreeMap::new();
+        for row in epochs(&sandbox, "q").into_values().flatten() {
+            let row: Value = serde_json::from_str(&row).unwrap();
+            last.insert(row["k"].as_str().unwrap().to_owned(), row["n"].as_u64().unwrap());
+        }
+        let expected = [("a", 10), ("b", 342), ("c", 38)].map(|(k, n)| (k.to_owned(), n));
+        assert_eq!(last, BTreeMap::from(expected), "{cut:?}");
     }
 }

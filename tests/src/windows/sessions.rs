@@ -101,11 +101,12 @@ fn sessions_with_a_gap_of_the_row_are_those_of_plain_rust() {
         let late = canonical_rows(late.map(|(row, _)| format!("{{\"t\":{}}}", row.time)));
         assert_eq!(late.is_empty(), very_late == 0.0);
         for cut in CUTS {
-            let sandbox = Sandbox::new();
+            let sandbox = Sandbox::in_memory();
             write_files(&sandbox, "in", &files);
-            let query = "SELECT k, cast(w.start AS bigint) AS s, cast(w.end AS bigint) AS e, \
-                         count(*) AS n FROM (SELECT k, session(ts, gap * INTERVAL '1 microsecond') \
-                         AS w FROM a) GROUP BY k, w";
+            let query = "SELECT k, cast(window_start(w) AS bigint) AS s, \
+                         cast(window_end(w) AS bigint) AS e, n FROM (SELECT k, count(*) AS n, \
+                         session(ts, arrow_cast(gap, 'Duration(Microsecond)')) AS w FROM a \
+                         GROUP BY k, w)";
             let keys = format!("allowed_lateness = \"{}s\"", lateness / SECOND);
             let text = raw(cut, "in")
                 + A

@@ -145,10 +145,8 @@ fn windows_over_the_ports_of_a_plugin() {
         )
     };
     let queries = [query("rules.fraud", "x > 60"), query("rules", "x <= 60 AND x >= 20")];
-    let queries: Vec<Query> = queries
-        .into_iter()
-        .map(|(stream, batch)| (&*stream.leak(), &*batch.leak()))
-        .collect();
+    let queries: Vec<Query> =
+        queries.into_iter().map(|(stream, batch)| (&*stream.leak(), &*batch.leak())).collect();
     assert_as_in_batch(&files, &queries, &|sandbox, cut| {
         write_files(sandbox, "in", &files);
         raw(cut, "in")
@@ -168,10 +166,10 @@ fn windows_in_chained_steps() {
         ("SELECT k, cast(w.start AS bigint) AS s, n FROM five", FIVE),
         (
             "SELECT cast(w.start AS bigint) AS s, max(n) AS most, count(*) AS n FROM (SELECT n, \
-             tumble(w, INTERVAL '20 seconds') AS w FROM five) GROUP BY w",
-            "SELECT s - s % 20000000 AS s, max(n) AS most, count(*) AS n FROM (SELECT k, \
+             tumble(w, INTERVAL '10 seconds') AS w FROM five) GROUP BY w",
+            "SELECT s - s % 10000000 AS s, max(n) AS most, count(*) AS n FROM (SELECT k, \
              t - t % 5000000 AS s, count(*) AS n FROM a GROUP BY k, t - t % 5000000) \
-             GROUP BY s - s % 20000000",
+             GROUP BY s - s % 10000000",
         ),
         (
             "SELECT cast(w.start AS bigint) AS s, sum(n) AS n FROM (SELECT n, \
@@ -201,9 +199,10 @@ const FIVE: &str = "SELECT k, t - t % 5000000 AS s, count(*) AS n FROM a \
 /// A window as it leaves in a file: with its ends as times.
 #[test]
 fn a_window_is_written_as_its_start_and_end() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::in_memory();
     sandbox.write("in/0.ndjson", "{\"t\":1700000001500,\"k\":\"a\"}\n");
-    let query = "SELECT k, tumble(ts, INTERVAL '1 minute') AS w, count(*) AS n FROM a GROUP BY k, w";
+    let query =
+        "SELECT k, tumble(ts, INTERVAL '1 minute') AS w, count(*) AS n FROM a GROUP BY k, w";
     let parquet = "[sink.columns]\ntype = \"file\"\npath = \"columns\"\nformat = \"parquet\"\n\
                    from = \"q\"\n";
     sandbox.run(&(raw(super::fixture::CUTS[3], "in") + A + &step("q", "", query) + parquet));

@@ -207,7 +207,8 @@ impl Groups {
         Ok(())
     }
 
-    /// Counts rows into `groups` groups, of which `indices` gives that of each row.
+    /// Counts rows into `groups` groups, of which `indices` gives that of each row. Each group must
+    /// have a row.
     ///
     /// # Errors
     /// As [`update`](Self::update).
@@ -234,7 +235,8 @@ impl Groups {
         Ok(())
     }
 
-    /// As [`merge`](Self::merge), into `groups` groups, of which `indices` gives that of each.
+    /// As [`merge`](Self::merge), into `groups` groups, of which `indices` gives that of each. Each
+    /// group must have one.
     ///
     /// # Errors
     /// As [`update`](Self::update).
@@ -298,10 +300,22 @@ impl Groups {
 
     fn take_keys(&mut self, rows: usize) -> Result<Vec<ArrayRef>> {
         match &mut self.values {
-            Some(values) if rows > 0 => Ok(values.emit(EmitTo::All)?),
+            Some(values) if rows > 0 => take_keys(values.as_mut()),
             Some(_) | None => Ok(Vec::new()),
         }
     }
+}
+
+/// Takes the keys out of a table, which is then empty.
+///
+/// # Errors
+/// If DataFusion can't give them.
+pub(super) fn take_keys(values: &mut dyn GroupValues) -> Result<Vec<ArrayRef>> {
+    let rows = values.len();
+    let keys = values.emit(EmitTo::All)?;
+    // What was emitted may still be looked up in some tables, until they are cleared.
+    values.clear_shrink(rows);
+    Ok(keys)
 }
 
 /// Groups with what their aggregates give.

@@ -153,14 +153,14 @@ impl Hops {
 
     /// Sends on the windows that are complete.
     pub fn close(&mut self, core: &mut Core, out: &mut Outputs) -> Result<()> {
-        if core.plan.mode == OutputMode::Update {
-            let has_rows = |(pane, open): (&Pane, &Open)| {
-                pane.first <= core.complete && open.delta.as_ref().is_some_and(|d| !d.is_empty())
-            };
-            if self.open.iter().any(has_rows) {
-                self.flush(core, out)?;
-            }
+        // What changed is sent at the end of the epoch, and once.
+        match core.plan.mode {
+            OutputMode::Update => Ok(()),
+            OutputMode::Append | OutputMode::Complete => self.move_on(core, out),
         }
+    }
+
+    fn move_on(&mut self, core: &mut Core, out: &mut Outputs) -> Result<()> {
         while let Some(end) = self.next_window() {
             if end > core.complete {
                 break;
@@ -263,6 +263,9 @@ impl Hops {
 
     pub fn freeze(&mut self, core: &mut Core, out: &mut Outputs) -> Result<()> {
         self.flush(core, out)?;
+        if core.plan.mode == OutputMode::Update {
+            self.move_on(core, out)?;
+        }
         if core.plan.mode == OutputMode::Complete && core.changed {
             let ends = self.open.keys().flat_map(|pane| self.ends(*pane));
             for end in ends.collect::<BTreeSet<i64>>() {

@@ -59,6 +59,8 @@ struct Core {
     output: Output,
     /// Windows that end here or before are complete.
     complete: i64,
+    /// The watermark, the end of all input not counted.
+    now: Watermark,
     /// The end of the last window that was sent on.
     last_end: i64,
     /// Whether something came since the last freeze.
@@ -96,6 +98,7 @@ impl WindowStep {
             output: Output::new(plan, Arc::new(partition)),
             plan: plan.clone(),
             complete: i64::MIN,
+            now: restored,
             last_end: i64::MIN,
             changed: false,
         };
@@ -137,11 +140,7 @@ impl Operator for WindowStep {
         }
         let core = &mut self.core;
         core.complete = core.complete.max(core.complete_at(watermark));
-        if let (Some(_), Some((_, lag))) = (core.plan.state_ttl, core.plan.event_time)
-            && watermark != Watermark::END
-        {
-            core.store.expire(watermark.lagging(lag).0);
-        }
+        core.now = self.watermark;
         match &mut self.windows {
             Windows::Panes(panes) => panes.close(core, out),
             Windows::Hops(hops) => hops.close(core, out),
@@ -157,6 +156,11 @@ impl Operator for WindowStep {
             Windows::Sessions(sessions) => sessions.freeze(core, out)?,
         }
         core.changed = false;
+        if core.plan.state_ttl.is_some() {
+            // Only now: a group that had rows in this epoch has just been stored anew, however far
+            // event time has moved on within it.
+            core.store.expire(core.now.0);
+        }
         core.store.freeze(changes)
     }
 

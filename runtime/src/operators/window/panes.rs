@@ -14,6 +14,7 @@ use crate::config::OutputMode;
 use crate::error::Result;
 use crate::operator::Outputs;
 use crate::state::NEVER;
+use crate::time::Watermark;
 
 /// The pane of an aggregate without a window.
 const ONLY: Pane = Pane { start: 0, first: 0 };
@@ -24,8 +25,6 @@ pub(super) struct Panes {
     open: BTreeMap<i64, Open>,
     /// Groups in memory.
     groups: usize,
-    /// The latest event time since the last freeze.
-    latest: i64,
     /// To be used again, as their tables are already large.
     spare: Vec<Groups>,
 }
@@ -45,8 +44,7 @@ impl Panes {
         let open = core.store.panes()?;
         let open =
             open.into_iter().map(|(pane, stored)| (pane.start, Open { delta: None, stored }));
-        let mut panes =
-            Self { windows, open: open.collect(), groups: 0, latest: i64::MIN, spare: Vec::new() };
+        let mut panes = Self { windows, open: open.collect(), groups: 0, spare: Vec::new() };
         if windows.is_none() {
             panes.open.insert(ONLY.start, Open::default());
         }
@@ -54,7 +52,6 @@ impl Panes {
     }
 
     pub fn process(&mut self, core: &mut Core, input: &Input, out: &mut Outputs) -> Result<()> {
-        self.note_time(core, input)?;
         match (&input.times, self.windows) {
             (Times::At(times), Some((size, offset))) => {
                 let split = split(core, input, times, size, offset);
@@ -70,14 +67,6 @@ impl Panes {
         }
         if self.groups > GROUPS_MAX {
             self.flush(core, out)?;
-        }
-        Ok(())
-    }
-
-    fn note_time(&mut self, core: &Core, input: &Input) -> Result<()> {
-        if let (Some(_), Some((column, _))) = (core.plan.state_ttl, core.plan.event_time) {
-            let times = super::micros(input.batch.rows.column(column))?;
-            self.latest = times.iter().copied().fold(self.latest, i64::max);
         }
         Ok(())
     }
@@ -147,8 +136,8 @@ impl Panes {
     /// Merges what is in memory with what is stored.
     fn flush(&mut self, core: &mut Core, out: &mut Outputs) -> Result<()> {
         let expires = match core.plan.state_ttl {
-            Some(ttl) if self.latest > i64::MIN => self.latest.saturating_add(ttl),
-            _ => NEVER,
+            Some(ttl) if core.now > Watermark::NONE => core.now.0.saturating_add(ttl),
+            Some(_) | None => NEVER,
         };
         for (start, pane) in &mut self.open {
             let Some(delta) = pane.delta.as_mut().filter(|delta| !delta.is_empty()) else {
@@ -188,7 +177,6 @@ impl Panes {
 
     pub fn freeze(&mut self, core: &mut Core, out: &mut Outputs) -> Result<()> {
         self.flush(core, out)?;
-        self.latest = i64::MIN;
         if core.plan.mode != OutputMode::Complete || !core.changed {
             return Ok(());
         }

@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::{interleave, take};
-use datafusion::logical_expr::EmitTo;
 use datafusion::physical_plan::aggregates::group_values::GroupValues;
 
-use super::groups::{Groups, Partial};
+use super::groups::{Groups, Partial, take_keys};
 use super::input::{Input, Times};
 use super::output::Spans;
 use super::store::Pane;
@@ -153,7 +152,7 @@ impl Sessions {
         let mut numbers = vec![0; starts.len()];
         if let Some(keys) = &mut self.keys {
             keys.intern(&input.rows.keys, &mut numbers)?;
-            keys.emit(EmitTo::All)?;
+            take_keys(keys.as_mut())?;
         }
         rows.sort_unstable_by_key(|row| (numbers[*row as usize], starts[*row as usize]));
         let mut pieces: Vec<Piece> = Vec::new();
@@ -261,30 +260,31 @@ impl Sessions {
 
     /// The aggregates of sessions, in their order.
     fn gather(&self, core: &mut Core, sessions: &[Session]) -> Result<Groups> {
-        let mut groups = Groups::without_keys(&core.aggregation)?;
-        let (mut stored, mut owners) = (Vec::new(), Vec::new());
-        let (mut pieces, mut indices) = (Vec::new(), Vec::new());
+        let mut stored = Vec::new();
+        // For each part of a session which of the lists it is in, and where; and whose it is.
+        let (mut parts, mut owners) = (Vec::new(), Vec::new());
         for (at, session) in sessions.iter().enumerate() {
             for (start, end) in &session.stored {
+                parts.push((0, stored.len()));
+                owners.push(at);
                 let pane = Pane { start: *start, first: *end };
                 stored.push(core.store.get_one(pane, &session.key)?);
-                owners.push(at);
             }
             for (batch, row) in &session.pieces {
-                pieces.push((*batch as usize, *row as usize));
-                indices.push(at);
+                parts.push((*batch as usize + 1, *row as usize));
+                owners.push(at);
             }
         }
-        let states = core.aggregation.state_codec.decode(stored.iter().map(Vec::as_slice))?;
-        groups.merge_at(&states, &owners, sessions.len())?;
-        let columns = self.pieces.first().map_or(0, |partial| partial.states.len());
-        let column = |at: usize| -> Result<ArrayRef> {
-            let parts: Vec<&dyn Array> =
-                self.pieces.iter().map(|partial| partial.states[at].as_ref()).collect();
-            Ok(interleave(&parts, &pieces)?)
+        let stored = core.aggregation.state_codec.decode(stored.iter().map(Vec::as_slice))?;
+        let column = |(at, stored): (usize, &ArrayRef)| -> Result<ArrayRef> {
+            let pieces = self.pieces.iter().map(|partial| partial.states[at].as_ref());
+            let lists: Vec<&dyn Array> = std::iter::once(stored.as_ref()).chain(pieces).collect();
+            Ok(interleave(&lists, &parts)?)
         };
-        let states = (0..columns).map(column).collect::<Result<Vec<_>>>()?;
-        groups.merge_at(&states, &indices, sessions.len())?;
+        let states = stored.iter().enumerate().map(column).collect::<Result<Vec<_>>>()?;
+        // All at once, as accumulators take it that a group which they hear of has a row.
+        let mut groups = Groups::without_keys(&core.aggregation)?;
+        groups.merge_at(&states, &owners, sessions.len())?;
         Ok(groups)
     }
 

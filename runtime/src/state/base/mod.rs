@@ -6,6 +6,7 @@
 
 mod counts;
 mod reader;
+mod savepoints;
 mod writer;
 
 pub(super) use reader::Reader;
@@ -48,9 +49,15 @@ pub(super) struct Base {
 }
 
 /// What the last commit has made of the base.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Published {
+    owner: u64,
+    /// All up to this epoch is in the base.
     merged: Epoch,
+    /// Nothing after this epoch is.
+    reached: Epoch,
+    /// The epochs as of which there are savepoints.
+    savepoints: Vec<Epoch>,
     steps: BTreeMap<String, Arc<StepBase>>,
 }
 
@@ -66,16 +73,22 @@ pub(super) struct StepBase {
 }
 
 impl Base {
-    /// Opens the base of the checkpoint in `directory`, or makes it.
+    /// Opens the base of the checkpoint in `directory`, or makes it. `owner` is the checkpoint.
     ///
     /// # Errors
     /// `Corrupt` if it can't be read, `Unavailable` if the disk does not do its work.
-    pub fn open(directory: &Path, storage: &dyn Storage, cache_bytes: usize) -> Result<Self> {
+    pub fn open(
+        directory: &Path,
+        storage: &dyn Storage,
+        owner: u64,
+        cache_bytes: usize,
+    ) -> Result<Self> {
         let directory = state_directory(directory);
         let path = directory.join(FILE);
         let database = database::open(storage, &directory, FILE, cache_bytes, |transaction| {
             let mut meta = transaction.open_table(META)?;
             meta.insert("format", FORMAT)?;
+            meta.insert("owner", owner)?;
             meta.insert("merged", 0)?;
             transaction.open_table(STEPS)?;
             transaction.open_table(STATE)?;
@@ -83,6 +96,13 @@ impl Base {
             Ok(())
         })?;
         let published = read_published(&database, &path)?;
+        if published.owner != owner {
+            return Err(Error::corrupt(format!(
+                "{} belongs to another checkpoint than what is beside it: restore the whole \
+                 directory from one backup",
+                path.display()
+            )));
+        }
         Ok(Self {
             path,
             database,
@@ -105,9 +125,9 @@ impl Base {
         self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish(&self, merged: Epoch, steps: BTreeMap<String, Arc<StepBase>>) {
+    fn publish(&self, new: Published) {
         let mut published = self.published();
-        *published = Published { merged, steps };
+        *published = new;
         // While the lock is held: who sees what was merged must not read an older version.
         self.version.fetch_add(1, Ordering::AcqRel);
     }
@@ -132,19 +152,22 @@ impl std::fmt::Debug for Base {
 }
 
 fn read_published(database: &Database, path: &Path) -> Result<Published> {
-    let format = |meta: &redb::ReadOnlyTable<&str, u64>| {
-        Ok::<_, redb::Error>(meta.get("format")?.map_or(0, |format| format.value()))
-    };
     let (format, published) = database::read(database, path, |transaction| {
         let meta = transaction.open_table(META)?;
-        let merged = meta.get("merged")?.map_or(0, |merged| merged.value());
-        let mut published = Published { merged: Epoch(merged), ..Published::default() };
+        let number = |key| Ok::<_, redb::Error>(meta.get(key)?.map_or(0, |n| n.value()));
+        let merged = Epoch(number("merged")?);
+        let reached = merged.max(Epoch(number("merging")?));
+        let owner = number("owner")?;
+        let mut published = Published { owner, merged, reached, ..Published::default() };
+        for entry in transaction.open_table(SAVEPOINTS)?.iter()? {
+            published.savepoints.push(Epoch(entry?.0.value()));
+        }
         for entry in transaction.open_table(STEPS)?.iter()? {
             let (name, step) = entry?;
             let step: StepBase = database::json(step.value())?;
             published.steps.insert(name.value().to_owned(), Arc::new(step));
         }
-        Ok((format(&meta)?, published))
+        Ok((number("format")?, published))
     })?;
     if format != FORMAT {
         return Err(Error::config(format!(

@@ -8,7 +8,8 @@ use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::counts::Counts;
 use super::{
-    Base, META, STATE, STEPS, StepBase, behind, decode_value, encode_value, start, whole_key,
+    Base, META, STATE, STEPS, StepBase, behind, decode_value, encode_value, savepoints, start,
+    whole_key,
 };
 use crate::database;
 use crate::epoch::Epoch;
@@ -32,8 +33,8 @@ enum Work<'a> {
 impl Base {
     /// Does what `merged` tells, which brings the base from what it has to the epoch `to`, in
     /// transactions that change `entries_max` entries at most. Between them it holds a part of what is to come, which does
-    /// no harm as long as the changes are read before the base. Returns whether it got to the end
-    /// before `stop`.
+    /// no harm as long as the changes are read before the base. Afterwards one can still go back to
+    /// `oldest`, and to what came after it. Returns whether it got to the end before `stop`.
     ///
     /// # Errors
     /// `Unavailable` or `Corrupt`: nothing but what was committed before is in the base.
@@ -41,11 +42,13 @@ impl Base {
         &self,
         merged: &Merged,
         to: Epoch,
+        oldest: Epoch,
         entries_max: usize,
         stop: &AtomicBool,
     ) -> Result<bool> {
-        let mut steps = self.published().steps.clone();
-        prepare(merged, &mut steps);
+        let mut published = self.published().clone();
+        prepare(merged, &mut published.steps);
+        let mut is_first = true;
         let mut work = merged.steps.iter().flat_map(|(step, changes)| {
             let prefixes = changes.prefixes.iter().flat_map(|(groups, prefix)| {
                 groups.clone().map(|group| Work::RemovePrefix { step, group, prefix })
@@ -56,7 +59,13 @@ impl Base {
         let mut unfinished = None;
         loop {
             let transaction = self.begin()?;
-            let mut writer = Writer { steps: &mut steps, left: entries_max };
+            if std::mem::take(&mut is_first) {
+                let (known, merged) = (&published.savepoints, published.merged);
+                let kept = savepoints::keep(&transaction, known, merged, to, oldest);
+                published.savepoints = kept.map_err(|e| self.broken(e))?;
+            }
+            let steps = &mut published.steps;
+            let mut writer = Writer { steps, left: entries_max };
             let is_last = writer
                 .write(&transaction, &mut work, &mut unfinished)
                 .map_err(|e| self.broken(e))?;
@@ -72,8 +81,11 @@ impl Base {
             };
             end().map_err(|e| self.broken(e))?;
             transaction.commit().map_err(|e| self.broken(e))?;
-            let merged = if is_last { to } else { self.merged() };
-            self.publish(merged, steps.clone());
+            published.reached = to;
+            if is_last {
+                published.merged = to;
+            }
+            self.publish(published.clone());
             if is_last || stop.load(Ordering::Acquire) {
                 return Ok(is_last);
             }

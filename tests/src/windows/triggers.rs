@@ -1,0 +1,1 @@
+//! Triggers: a job that stops and goes on leaves its windows open in between.

@@ -1,0 +1,1 @@
+//! Watermarks as a user meets them: who holds them back is named, and who is idle does not.
