@@ -11,6 +11,7 @@ mod crash;
 mod flights;
 mod functions;
 mod hostile;
+mod hostile_keyed;
 mod keyed;
 mod operators;
 mod plugin_command;
