@@ -192,6 +192,18 @@ impl Chain {
         })
     }
 
+    /// Tells the steps with state how far event time has come in all that was read, of which
+    /// nothing is left. So they come to the same, whichever lane read what.
+    pub fn tell_latest(&mut self) -> Flow {
+        let links = std::iter::once(&self.head).chain(&self.links);
+        let times = links.filter_map(|link| Some((link.node, link.clock.as_ref()?.latest())));
+        let times: Vec<(usize, InputTime)> = times.collect();
+        self.tell_outlets(|outlet| {
+            let of_clocks = times.iter().filter(|(node, _)| outlet.clocks.contains(node));
+            of_clocks.map(|(_, time)| *time).reduce(InputTime::min)
+        })
+    }
+
     /// Tells the steps with state that this is their event time from now on.
     pub fn tell_all(&mut self, time: InputTime) -> Flow {
         self.tell_outlets(|_| Some(time))

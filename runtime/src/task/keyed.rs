@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::source::Activity;
 use crate::state::Changes;
 use crate::storage::Storage;
+use crate::time::Watermark;
 use crate::watermark::{InputTime, Watermarks};
 
 pub struct KeyedTask {
@@ -66,7 +67,7 @@ impl KeyedTask {
 
     fn time(&mut self, input: usize, time: InputTime, told: &mut InputTime) -> Result<Flow> {
         if let Some(watermark) = self.watermarks.hear(input, time)
-            && let Err(closed) = self.chain.watermark(watermark)?
+            && let Err(closed) = self.move_on(watermark)?
         {
             return Ok(Err(closed));
         }
@@ -77,6 +78,15 @@ impl KeyedTask {
         *told = time;
         self.chain.note_time(time);
         Ok(self.chain.tell(time, &Activity::default()))
+    }
+
+    /// Moves event time on, and tells those behind.
+    fn move_on(&mut self, watermark: Watermark) -> Result<Flow> {
+        if let Err(closed) = self.chain.watermark(watermark)? {
+            return Ok(Err(closed));
+        }
+        // Also if all inputs are idle: what is behind must hear how far they came.
+        Ok(self.chain.tell(InputTime::At(watermark), &Activity::default()))
     }
 
     fn barrier(&mut self, barrier: Barrier) -> Result<Flow> {
