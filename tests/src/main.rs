@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod harness;
-mod keyed;
 
 mod boundary;
 mod checkpoints;
@@ -11,7 +10,10 @@ mod checks;
 mod cli;
 mod crash;
 mod flights;
+mod functions;
 mod hostile;
+mod hostile_keyed;
+mod keyed;
 mod operators;
 mod plugin_command;
 mod plugins;

@@ -57,7 +57,7 @@ fn shape(kind: &NodeKind) -> Option<Shape> {
     match kind {
         NodeKind::Window(plan) => Some(aggregate(plan)),
         NodeKind::Dedup(plan) => Some(deduplicate(plan)),
-        NodeKind::Keyed(plan) => Some(plugin(plan)),
+        NodeKind::Keyed(plan) => Some(keyed_plugin(plan)),
         NodeKind::Source(_)
         | NodeKind::Decode(_)
         | NodeKind::Plugin(_)
@@ -75,14 +75,37 @@ fn aggregate(plan: &WindowPlan) -> Shape {
         Some(WindowKind::Tumble { .. } | WindowKind::Instant) => Layout::Windows(1),
         Some(WindowKind::Hop { .. } | WindowKind::Session) => Layout::Windows(2),
     };
-    // A function that has no state fields could not have been planned.
-    let state = plan.aggregates.iter().flat_map(|a| a.expr.state_fields().unwrap_or_default());
-    let value = state.map(|f| Field::new(f.name(), f.data_type().clone(), true)).collect();
     let window = kind.map_or_else(|| "none".to_owned(), WindowKind::text);
-    let mut parts = vec![key_part(&plan.key_fields), ("window".to_owned(), window)];
+    let mut parts = vec![
+        key_part(&plan.key_fields),
+        ("window".to_owned(), window),
+        // A result that was sent on in one mode may still have to be sent on in another.
+        ("output_mode".to_owned(), plan.mode.name().to_owned()),
+    ];
     parts.extend(plan.aggregates.iter().map(|a| ("aggregate".to_owned(), a.text.clone())));
     let kind = "aggregate".to_owned();
-    Shape { kind, layout, key: plan.key_fields.clone(), value, parts }
+    let (key, value) = (plan.key_fields.clone(), plan.state_fields());
+    Shape { kind, layout, key, value, parts }
+}
+
+impl WindowPlan {
+    /// The columns of the aggregates' states, as they are kept. An aggregate whose state DataFusion
+    /// does not tell has none.
+    pub fn state_fields(&self) -> Fields {
+        let fields = self.aggregates.iter().flat_map(|aggregate| {
+            let state = aggregate.expr.state_fields().unwrap_or_default();
+            let one = state.len() == 1;
+            let field = move |(part, field): (usize, &Arc<Field>)| {
+                let name = match one {
+                    true => aggregate.text.clone(),
+                    false => format!("{}[{part}]", aggregate.text),
+                };
+                Field::new(name, field.data_type().clone(), true)
+            };
+            state.iter().enumerate().map(field).collect::<Vec<_>>()
+        });
+        fields.collect()
+    }
 }
 
 fn deduplicate(plan: &DedupPlan) -> Shape {
@@ -99,7 +122,8 @@ fn deduplicate(plan: &DedupPlan) -> Shape {
     }
 }
 
-fn plugin(plan: &KeyedPlan) -> Shape {
+/// Only the plugin knows what its state means, and which versions of it it can read.
+fn keyed_plugin(plan: &KeyedPlan) -> Shape {
     let order = match plan.order {
         Order::EventTime { .. } => "event time",
         Order::Arrival { .. } => "arrival",
@@ -109,7 +133,7 @@ fn plugin(plan: &KeyedPlan) -> Shape {
         layout: Layout::Plugin,
         key: plan.key_fields.clone(),
         value: Fields::empty(),
-        parts: vec![key_part(&plan.key_fields), ("order of rows".to_owned(), order.to_owned())],
+        parts: vec![key_part(&plan.key_fields), ("order".to_owned(), order.to_owned())],
     }
 }
 

@@ -80,7 +80,7 @@ const JOBS: &[Job] = &[
     Job {
         name: "velocity as a keyed plugin",
         step: "from = \"transactions\"\nplugin = \"velocity\"\nkey = [\"user_id\"]\n\
-               config = { time = \"ts\", amount = \"amount\", within = \"60s\", max_count = 5 }",
+               config = { amount = \"amount\", within = \"60s\", max_count = 5 }",
         target: 1_000_000.0,
         others: "no other can",
     },
