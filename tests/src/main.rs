@@ -14,6 +14,7 @@ mod functions;
 mod hostile;
 mod hostile_keyed;
 mod keyed;
+mod keyed_operator;
 mod operators;
 mod plugin_command;
 mod plugins;
