@@ -108,7 +108,8 @@ impl Watermarks {
         let watermark = match self.together() {
             InputTime::At(watermark) => watermark,
             InputTime::Idle => {
-                let highest = self.groups().filter_map(|group| group.iter().map(|s| s.highest).min());
+                let highest =
+                    self.groups().filter_map(|group| group.iter().map(|s| s.highest).min());
                 highest.max().unwrap_or(Watermark::NONE)
             }
         };

@@ -25,8 +25,8 @@ pub struct RunArguments {
     /// Print nothing but warnings and errors.
     #[arg(long, short, conflicts_with = "json")]
     quiet: bool,
-    /// Forget how far a source was read that is no longer in the pipeline.
-    #[arg(long, value_name = "SOURCE")]
+    /// Forget how far a source was read that is no longer in the pipeline, or the state of a step.
+    #[arg(long, value_name = "NAME")]
     forget: Vec<String>,
     /// Read the input once more, with a checkpoint of its own, and write all output below this
     /// directory.

@@ -21,6 +21,8 @@ pub struct WindowPlan {
     pub mode: OutputMode,
     /// Microseconds after which a group that got no row is forgotten.
     pub state_ttl: Option<i64>,
+    /// The index of the input's column of event time, if it has one.
+    pub event_time: Option<usize>,
     pub input: SchemaRef,
     /// What stands in each column of `schema`.
     pub columns: Vec<OutputColumn>,

@@ -9,6 +9,7 @@ use datafusion::physical_expr::aggregate::LoweredAggregateBuilder;
 use super::SqlError;
 use super::context::state;
 use super::functions::{self, Function};
+use super::inline::Inlined;
 use super::lower::{Lowering, Out, Rel, Stage, arrow_schema, physical};
 use super::trace::{Call, Known, Traced, shown};
 use crate::config::OutputMode;
@@ -43,36 +44,30 @@ struct Grouped {
 impl Lowering<'_> {
     pub(super) fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Rel, SqlError> {
         // Only the results of the last aggregate may change; those that another one reads must not.
-        let options = match std::mem::replace(&mut self.below_aggregate, true) {
+        let inner = std::mem::replace(&mut self.below_aggregate, true);
+        let options = match inner {
             false => self.options,
             true => AggregateOptions { lateness: self.options.lateness, ..Default::default() },
         };
         let before = self.aggregates;
-        let input = self.plan(&aggregate.input)?;
+        let inlined = self.inline(aggregate)?;
+        self.below_aggregate = inner;
         let first = self.aggregates == before;
-        let Rel::Stream(stage) = input else {
-            return Err(SqlError::new(
-                "GROUP BY or DISTINCT over a table",
-                "a table is looked up as it is; aggregate the stream, or prepare the file",
-            ));
-        };
         let options = AggregateOptions {
             // What an aggregate sends on is never late, however late its rows were.
             lateness: if first { options.lateness } else { 0 },
             ..options
         };
         self.aggregates += 1;
-        let stage = self.node_of(stage);
-        let below = aggregate.input.schema();
-        let grouping = group(&aggregate.group_expr, below, &stage.known)?;
-        check_mode(grouping.window.as_ref(), &stage.known, options)?;
-        let (plan, times) = window_plan(aggregate, &grouping, &stage, options)?;
+        let grouping = group(&inlined.group_expr, &inlined.schema, &inlined.stage.known)?;
+        check_mode(grouping.window.as_ref(), &inlined.stage.known, options)?;
+        let (plan, times) = window_plan(aggregate, &inlined, &grouping, options)?;
         let schema = plan.schema.clone();
         self.growing |= plan.window.is_none() || plan.mode == OutputMode::Complete;
         let late = plan.window.is_some() && plan.mode != OutputMode::Complete;
         let known = Known::of(times);
         let out = Out { schema: schema.clone(), known: known.clone(), late };
-        let node = self.keyed(NodeKind::Window(Box::new(plan)), stage, out);
+        let node = self.keyed(NodeKind::Window(Box::new(plan)), inlined.stage, out);
         Ok(Rel::Stream(Stage::of(vec![node], schema, known)))
     }
 }
@@ -179,17 +174,26 @@ fn check_mode(
     }
 }
 
+/// The column of event time that lags least.
+fn event_time(times: &Times) -> Option<usize> {
+    let columns = times.iter().filter_map(|(at, time)| match time {
+        TimeColumn::Time { lag } => Some((*lag, *at)),
+        TimeColumn::Window { .. } => None,
+    });
+    columns.min().map(|(_, at)| at)
+}
+
 fn window_plan(
     aggregate: &Aggregate,
+    inlined: &Inlined,
     grouping: &Grouping,
-    stage: &Stage,
     options: AggregateOptions,
 ) -> Result<(WindowPlan, Times), SqlError> {
-    let below = aggregate.input.schema();
+    let (below, stage) = (&inlined.schema, &inlined.stage);
     let keys = grouping.keys.iter().map(|key| physical(key, below));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     let schema = arrow_schema(&aggregate.schema);
-    let (aggregates, order) = aggregates(aggregate, stage)?;
+    let (aggregates, order) = aggregates(aggregate, inlined)?;
     let mut columns = grouping.columns.clone();
     columns.extend(order.into_iter().map(OutputColumn::Aggregate));
     let key_fields =
@@ -214,6 +218,7 @@ fn window_plan(
         aggregates,
         mode: options.mode,
         state_ttl: options.state_ttl,
+        event_time: event_time(&stage.known.times),
         input: stage.schema.clone(),
         columns,
         schema,
@@ -260,11 +265,11 @@ fn times_of(
 /// The aggregates in the order of their texts, and for each of the query its place there.
 fn aggregates(
     aggregate: &Aggregate,
-    stage: &Stage,
+    inlined: &Inlined,
 ) -> Result<(Vec<AggregatePlan>, Vec<usize>), SqlError> {
-    let below = aggregate.input.schema();
+    let (below, stage) = (&inlined.schema, &inlined.stage);
     let mut plans: Vec<(usize, AggregatePlan)> = Vec::new();
-    for (at, expr) in aggregate.aggr_expr.iter().enumerate() {
+    for (at, expr) in inlined.aggr_expr.iter().enumerate() {
         stage.known.refuse_windows(expr, below)?;
         let inner = expr.clone().unalias();
         if let Expr::AggregateFunction(call) = &inner

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::aggregate::AggregateOptions;
-use super::context::{logical_plan, name, state};
+use super::context::{PluginFunctions, logical_plan, name, state};
 use super::trace::Known;
 use super::{Relation, SqlError, barrier, conform};
 use crate::dead_letter;
@@ -34,7 +34,8 @@ pub struct Lowered {
     pub schema: SchemaRef,
 }
 
-/// Appends the nodes of a step to `nodes`. The last one has the step's own name.
+/// Appends the nodes of a step to `nodes`. The first aggregate, or without one the last node, has
+/// the step's own name.
 ///
 /// # Errors
 /// What is wrong with the query, or which part of it a stream can't do.
@@ -42,10 +43,10 @@ pub fn lower(
     step: &str,
     sql: &str,
     options: AggregateOptions,
-    relations: &[(String, Relation)],
+    (relations, plugins): (&[(String, Relation)], &PluginFunctions),
     nodes: &mut Vec<Node>,
 ) -> Result<Lowered, SqlError> {
-    let plan = logical_plan(sql, relations)?;
+    let plan = logical_plan(sql, relations, plugins)?;
     unique_columns(plan.schema())?;
     let before = nodes.len();
     let mut lowering = Lowering {
@@ -105,7 +106,7 @@ pub(super) enum Rel {
 pub(super) struct Stage {
     pub inputs: Vec<Input>,
     columns: Option<Vec<usize>>,
-    filter: Option<Arc<dyn PhysicalExpr>>,
+    pub filter: Option<Arc<dyn PhysicalExpr>>,
     exprs: Option<Vec<Arc<dyn PhysicalExpr>>>,
     /// After all of these.
     pub schema: SchemaRef,
@@ -149,7 +150,7 @@ pub(super) struct TableRel {
 
 pub(super) struct Lowering<'a> {
     step: &'a str,
-    relations: &'a [(String, Relation)],
+    pub(super) relations: &'a [(String, Relation)],
     pub(super) options: AggregateOptions,
     nodes: &'a mut Vec<Node>,
     parts: usize,
@@ -245,14 +246,12 @@ impl Lowering<'_> {
         let stage = |inputs, full: &SchemaRef, times: &Times| {
             let all = 0..full.fields().len();
             let columns = scan.projection.clone().filter(|p| !p.iter().copied().eq(all));
-            let declared = times.keys().map(|at| full.field(*at).name().clone()).collect();
-            let times = match &columns {
-                Some(columns) => times::picked(times, columns.iter().map(|at| Some(*at))),
-                None => times.clone(),
-            };
-            let mut stage = Stage::of(inputs, schema.clone(), Known::of(times));
-            stage.known.declared = declared;
-            Stage { columns, ..stage }
+            let mut known = Known::declared(times, full);
+            if let Some(columns) = &columns {
+                let columns: Vec<_> = columns.iter().map(|at| Some(*at)).collect();
+                known = known.picked(&columns);
+            }
+            Stage { columns, ..Stage::of(inputs, schema.clone(), known) }
         };
         Ok(match relation {
             Relation::Stream(endpoint) => {
@@ -338,7 +337,8 @@ impl Lowering<'_> {
         Stage::of(vec![node], schema, known)
     }
 
-    /// The last node gets the step's name; a query that changes nothing still is a node.
+    /// The last node gets the step's name, unless the first aggregate has it; a query that changes
+    /// nothing still is a node.
     fn finish(&mut self, stage: Stage) -> Input {
         let own = stage.is_trivial()
             && matches!(stage.inputs.as_slice(), [only] if only.node + 1 == self.nodes.len()
@@ -348,7 +348,9 @@ impl Lowering<'_> {
             self.node(NodeKind::Project(plan), stage.inputs, stage.schema, &stage.known);
         }
         let last = self.nodes.len() - 1;
-        self.nodes[last].name = self.step.to_owned();
+        if self.aggregates == 0 {
+            self.nodes[last].name = self.step.to_owned();
+        }
         Input { node: last, port: MAIN }
     }
 
@@ -375,6 +377,11 @@ impl Lowering<'_> {
         let Out { schema, known, late } = out;
         let input = (stage.schema.clone(), stage.known.times.clone());
         let node = self.node(kind, stage.inputs, schema, &known);
+        // The state is kept under this name, so it does not depend on the other nodes of the step.
+        self.nodes[node.node].name = match self.aggregates {
+            1 => self.step.to_owned(),
+            number => format!("{}#aggregate{number}", self.step),
+        };
         if late {
             let late = Input { port: LATE, ..node };
             let (schema, times) = input;

@@ -5,13 +5,14 @@ mod aggregate;
 mod barrier;
 mod context;
 mod functions;
+mod inline;
 mod join;
 mod lower;
 mod purity;
 mod trace;
 
 pub use aggregate::AggregateOptions;
-pub use context::references;
+pub use context::{PluginFunctions, has_function, references};
 pub(crate) use functions::{gcd, windows};
 pub use lower::{Lowered, lower};
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use arrow::datatypes::Schema;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ScalarValue};
@@ -60,6 +61,12 @@ pub(super) enum Traced {
 impl Known {
     pub fn of(times: Times) -> Self {
         Self { times, ..Self::default() }
+    }
+
+    /// Of a stream as a name in FROM gives it.
+    pub fn declared(times: &Times, schema: &Schema) -> Self {
+        let declared = times.keys().map(|at| schema.field(*at).name().clone()).collect();
+        Self { declared, ..Self::of(times.clone()) }
     }
 
     /// Of a stream whose columns are these; `None`: a column that is new.

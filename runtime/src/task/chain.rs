@@ -110,14 +110,17 @@ impl Chain {
         self.at_head(|operator, out| operator.freeze(changes, out))
     }
 
-    /// Whether the head wants to be told the time.
-    pub fn wants_time(&self) -> bool {
-        matches!(&self.head.stage, Some(Stage::Operator(operator)) if operator.wants_time())
+    /// When the head wants to be woken, in microseconds since 1970.
+    pub fn wakes_at(&self) -> Option<i64> {
+        match &self.head.stage {
+            Some(Stage::Operator(operator)) => operator.wakes_at(),
+            _ => None,
+        }
     }
 
     /// Tells the head the time.
-    pub fn tick(&mut self, now: i64) -> Result<Flow> {
-        self.at_head(|operator, out| operator.tick(now, out))
+    pub fn wake(&mut self, now: i64) -> Result<Flow> {
+        self.at_head(|operator, out| operator.wake(now, out))
     }
 
     /// The watermark that the checkpoint keeps for the head.

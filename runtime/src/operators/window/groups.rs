@@ -35,17 +35,9 @@ impl Aggregation {
     /// # Errors
     /// If a type can't be kept.
     pub fn new(plan: &WindowPlan) -> Result<Self> {
-        let mut fields: Vec<Field> = Vec::new();
-        let mut widths = Vec::new();
-        for (at, aggregate) in plan.aggregates.iter().enumerate() {
-            let state = aggregate.expr.state_fields()?;
-            widths.push(state.len());
-            let field = |(part, field): (usize, &Arc<Field>)| {
-                Field::new(format!("{at}.{part}"), field.data_type().clone(), true)
-            };
-            fields.extend(state.iter().enumerate().map(field));
-        }
-        let state_fields = Fields::from(fields);
+        let width = |aggregate: &AggregatePlan| Ok(aggregate.expr.state_fields()?.len());
+        let widths = plan.aggregates.iter().map(width).collect::<Result<Vec<usize>>>()?;
+        let state_fields = plan.state_fields();
         let refused = |what: String| {
             Error::config(format!("the state of an aggregate can't be kept: {what}"))
         };

@@ -25,6 +25,8 @@ pub(super) struct Panes {
     open: BTreeMap<i64, Open>,
     /// Groups in memory.
     groups: usize,
+    /// The latest event time of a row since they were last stored.
+    latest: i64,
     /// To be used again, as their tables are already large.
     spare: Vec<Groups>,
 }
@@ -44,7 +46,8 @@ impl Panes {
         let open = core.store.panes()?;
         let open =
             open.into_iter().map(|(pane, stored)| (pane.start, Open { delta: None, stored }));
-        let mut panes = Self { windows, open: open.collect(), groups: 0, spare: Vec::new() };
+        let mut panes =
+            Self { windows, open: open.collect(), groups: 0, latest: i64::MIN, spare: Vec::new() };
         if windows.is_none() {
             panes.open.insert(ONLY.start, Open::default());
         }
@@ -52,6 +55,10 @@ impl Panes {
     }
 
     pub fn process(&mut self, core: &mut Core, input: &Input, out: &mut Outputs) -> Result<()> {
+        if let (Some(_), Some(column)) = (core.plan.state_ttl, core.plan.event_time) {
+            let times = super::micros(input.batch.rows.column(column))?;
+            self.latest = times.iter().copied().fold(self.latest, i64::max);
+        }
         match (&input.times, self.windows) {
             (Times::At(times), Some((size, offset))) => {
                 let split = split(core, input, times, size, offset);
@@ -135,8 +142,9 @@ impl Panes {
 
     /// Merges what is in memory with what is stored.
     fn flush(&mut self, core: &mut Core, out: &mut Outputs) -> Result<()> {
+        let latest = Watermark(std::mem::replace(&mut self.latest, i64::MIN)).max(core.now);
         let expires = match core.plan.state_ttl {
-            Some(ttl) if core.now > Watermark::NONE => core.now.0.saturating_add(ttl),
+            Some(ttl) if latest > Watermark::NONE => latest.0.saturating_add(ttl),
             Some(_) | None => NEVER,
         };
         for (start, pane) in &mut self.open {
