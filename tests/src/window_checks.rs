@@ -104,6 +104,8 @@ fn windows_of_every_kind_are_planned() {
     let computed = "session(ts, CASE WHEN v = 'x' THEN INTERVAL '1 minute' ELSE INTERVAL '5 \
                     minutes' END)";
     assert_eq!(of(computed), WindowKind::Session);
+    assert_eq!(of("session(ts, k * INTERVAL '1 minute')"), WindowKind::Session);
+    assert_eq!(of("hop(ts, INTERVAL '1 second', 60 * INTERVAL '1 second')"), hop);
 }
 
 /// The second level groups by the first one's windows, or by others over them.

@@ -6,6 +6,7 @@ mod barrier;
 mod context;
 mod functions;
 mod inline;
+mod intervals;
 mod join;
 mod lower;
 mod purity;
