@@ -16,7 +16,7 @@ use crate::storage::Storage;
 /// So many epochs wait to be merged at most: a start reads all their changes.
 const EPOCHS_WAITING_MAX: u64 = 64;
 /// Of the memory for state: what the base caches, and what one merge reads of segments, which
-/// takes more than twice its size.
+/// takes up to three times its size.
 const CACHE_SHARE: usize = 8;
 const MERGE_SHARE: usize = 16;
 /// The base's cache is at least as large, even in a test that gives state a few bytes.
@@ -42,7 +42,7 @@ pub(super) struct Limits {
 impl Limits {
     pub fn new(memory_max: usize) -> Self {
         let cache = (memory_max / CACHE_SHARE).max(CACHE_MIN);
-        let maps = memory_max - memory_max / CACHE_SHARE - memory_max / MERGE_SHARE * 2;
+        let maps = memory_max - memory_max / CACHE_SHARE - memory_max / MERGE_SHARE * 3;
         let transaction = (memory_max / BYTES_PER_CHANGE).clamp(16, 1 << 17);
         Self { cache, maps, merge: (memory_max / MERGE_SHARE) as u64, transaction }
     }
