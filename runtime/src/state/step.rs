@@ -260,6 +260,12 @@ impl StepState {
         }
     }
 
+    /// Keys that begin with this byte will be asked for one by one: no index is kept of them, by
+    /// which a scan of a prefix would find them sooner.
+    pub fn leave_unindexed(&mut self, first: u8) {
+        self.entries.leave_unindexed(first);
+    }
+
     /// Visits every entry whose key begins with `prefix`, in any order.
     ///
     /// # Errors
