@@ -20,6 +20,15 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    pub const ALL: [Self; 6] = [
+        Self::Config,
+        Self::Plugin,
+        Self::Unavailable,
+        Self::Corrupt,
+        Self::Fenced,
+        Self::Internal,
+    ];
+
     /// The exit code of a command that ends so.
     pub fn exit_code(self) -> u8 {
         match self {

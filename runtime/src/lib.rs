@@ -9,6 +9,7 @@ pub mod cli;
 pub mod pipeline;
 
 pub mod job;
+mod query;
 mod task;
 
 pub mod checkpoint;

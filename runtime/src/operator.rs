@@ -34,18 +34,17 @@ pub trait Operator: Send {
         Ok(())
     }
 
-    /// Whether it wants to be told the time: then `tick` is called before every other call, and
-    /// now and then when nothing happens.
-    fn wants_time(&self) -> bool {
-        false
+    /// When it wants to be called with the clock's time, in microseconds since 1970: the next of
+    /// its timers of processing time.
+    fn wakes_at(&self) -> Option<i64> {
+        None
     }
 
-    /// The machine's clock has moved on to `now`, in microseconds since 1970. What depends on it,
-    /// as timers in processing time do, is not the same from run to run.
+    /// The clock has come to `now`, which is not before the time that it asked for.
     ///
     /// # Errors
     /// Ends the job.
-    fn tick(&mut self, _now: i64, _: &mut Outputs) -> Result<()> {
+    fn wake(&mut self, _now: i64, _: &mut Outputs) -> Result<()> {
         Ok(())
     }
 

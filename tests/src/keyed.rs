@@ -11,7 +11,6 @@ use crate::harness::{Sandbox, canonical_rows};
 const SECOND: i64 = 1_000_000;
 /// 2024-01-01T00:00:00Z.
 const START: i64 = 1_704_067_200 * SECOND;
-const DELAY: i64 = 2 * SECOND;
 
 /// One event: number, user, time in microseconds, amount, name.
 #[derive(Debug, Clone)]
@@ -132,5 +131,125 @@ fn velocity_gives_the_same_at_every_parallelism_and_batch_size() {
         assert_eq!(rows.len() + sandbox.rows("late").len(), 3000, "{parallelism} {batch_rows}");
         assert!(rows == expected, "{parallelism} {batch_rows}");
         assert!(sandbox.letters().is_empty());
+    }
+}
+
+const SESSIONIZE: &str = "[step.sessions]\nfrom = \"events\"\nplugin = \"sessionize\"\n\
+    key = [\"user\"]\nconfig = { gap = \"3s\", event = \"event\", \
+    funnel = [\"browse\", \"cart\", \"purchase\"] }\n";
+
+/// What `sessionize` must give, in plain Rust: user, events, steps of the funnel.
+fn sessions(files: &[Vec<Event>], gap: i64) -> Vec<String> {
+    let funnel = ["browse", "cart", "purchase"];
+    let mut open: BTreeMap<String, (i64, u64, usize)> = BTreeMap::new();
+    let mut rows = Vec::new();
+    let mut close = |user: &str, (_, events, steps): (i64, u64, usize)| {
+        rows.push(
+            json!({"user": user, "events": events, "funnel_steps": steps, "converted": steps == 3})
+                .to_string(),
+        );
+    };
+    for event in ordered(files) {
+        let session = open.get(&event.user).copied().filter(|(end, _, _)| event.at < *end);
+        if let (Some(old), None) = (open.get(&event.user), session) {
+            close(&event.user, *old);
+        }
+        let (_, events, steps) = session.unwrap_or_default();
+        let steps = steps + usize::from(funnel.get(steps) == Some(&event.name));
+        open.insert(event.user, (event.at + gap, events + 1, steps));
+    }
+    open.iter().for_each(|(user, session)| close(user, *session));
+    canonical_rows(rows)
+}
+
+fn session_rows(sandbox: &Sandbox) -> Vec<String> {
+    let rows = sandbox.rows("out").into_iter().map(|row| {
+        let mut row: Value = serde_json::from_str(&row).unwrap();
+        let row = row.as_object_mut().unwrap();
+        assert!(row.remove("session_start").is_some() && row.remove("session_end").is_some());
+        Value::Object(row.clone()).to_string()
+    });
+    canonical_rows(rows)
+}
+
+/// Timers close sessions, within a batch, between batches and at the end of the input.
+#[test]
+fn sessions_are_the_same_at_every_parallelism_and_batch_size() {
+    let files = events(2, 3000, 30);
+    let expected = sessions(&files, 3 * SECOND);
+    assert!(expected.len() > 300, "{}", expected.len());
+    for (parallelism, batch_rows) in [(1, 8192), (1, 7), (3, 50), (8, 1)] {
+        let sandbox = Sandbox::new();
+        write(&sandbox, &files);
+        let sinks = sink("out", "sessions") + &sink("late", "sessions.late");
+        sandbox.run(&pipeline(parallelism, batch_rows, SESSIONIZE, &sinks));
+        assert!(session_rows(&sandbox) == expected, "{parallelism} {batch_rows}");
+        assert!(sandbox.rows("late").is_empty() && sandbox.letters().is_empty());
+    }
+}
+
+/// A row that comes after its time has passed can't be given in order any more.
+#[test]
+fn late_rows_leave_on_their_port() {
+    let mut files = vec![Vec::new()];
+    for (id, second) in [0, 10, 3, 20, 17, 19, 40].into_iter().enumerate() {
+        let at = START + second * SECOND;
+        files[0].push(Event { id, user: "a".into(), at, amount: 1, name: "x" });
+    }
+    let sandbox = Sandbox::new();
+    write(&sandbox, &files);
+    let sinks = sink("out", "velocity") + &sink("late", "velocity.late");
+    sandbox.run(&pipeline(1, 1, VELOCITY, &sinks));
+    let ids = |directory: &str| -> Vec<i64> {
+        let rows = sandbox.rows(directory);
+        let id = |row: &String| serde_json::from_str::<Value>(row).unwrap()["id"].as_i64().unwrap();
+        let mut ids: Vec<i64> = rows.iter().map(id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(ids("late"), [2, 4]);
+    assert_eq!(ids("out"), [0, 1, 3, 5, 6]);
+}
+
+/// What waited, was remembered or was due when a pipeline stopped is there when it goes on, at
+/// whatever parallelism. `limit_per_epoch` makes it stop in the middle of things.
+#[test]
+fn state_timers_and_waiting_rows_survive_a_stop() {
+    let files = events(3, 1500, 20);
+    let expected = sessions(&files, 3 * SECOND);
+    let sandbox = Sandbox::new();
+    write(&sandbox, &files);
+    let sinks = sink("out", "sessions") + &sink("late", "sessions.late");
+    let text = |parallelism: usize| {
+        let slow = "limit_per_epoch = { rows = 15 }\n[step.sessions]";
+        pipeline(parallelism, 10, SESSIONIZE, &sinks).replace("[step.sessions]", slow)
+    };
+    for (round, parallelism) in [1, 4, 2, 3].into_iter().enumerate() {
+        let before = sandbox.rows("out").len();
+        sandbox
+            .run_until(&text(parallelism), || sandbox.rows("out").len() > before.max(round * 10));
+    }
+    assert!(sandbox.rows("out").len() < expected.len());
+    sandbox.run(&text(2));
+    assert!(session_rows(&sandbox) == expected);
+    assert!(sandbox.rows("late").is_empty() && sandbox.letters().is_empty());
+}
+
+/// A pipeline says what is missing before anything starts.
+#[test]
+fn a_keyed_step_is_checked() {
+    let sinks = sink("out", "velocity") + &sink("late", "velocity.late");
+    for (step, message) in [
+        (VELOCITY.replace("key = [\"user\"]\n", ""), "is of the world `keyed`"),
+        (VELOCITY.replace("\"user\"", "\"usr\""), "has no column `usr`"),
+        (VELOCITY.replace("\"user\"", "\"user\", \"user\""), "`user` is named twice"),
+        (VELOCITY.replace("within = \"10s\"", "within = \"ten\""), "no time span"),
+        (VELOCITY.replace("plugin = \"velocity\"", "plugin = \"safe_parse\""), "world `transform`"),
+        (VELOCITY.replace("key =", "order = \"sideways\"\nkey ="), "unknown value `sideways`"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("in/0.ndjson", "");
+        let mistake = sandbox.mistake(&pipeline(1, 10, &step, &sinks));
+        assert!(mistake.message.contains(message), "{step}: {mistake:?}");
     }
 }

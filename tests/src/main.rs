@@ -3,14 +3,19 @@
 #![allow(clippy::unwrap_used)]
 
 mod harness;
-mod keyed;
 
 mod boundary;
+mod checkpoints;
 mod checks;
 mod cli;
 mod crash;
 mod flights;
+mod functions;
 mod hostile;
+mod hostile_keyed;
+mod keyed;
+mod keyed_operator;
+mod once_more;
 mod operators;
 mod plugin_command;
 mod plugins;

@@ -64,7 +64,16 @@ fn change(path: &Path, from: &str, to: &str) {
 /// The plugins that ship must do what their cases say, in the sandbox and in batches of any size.
 #[test]
 fn the_cases_of_all_shipped_plugins_pass() {
-    for (plugin, cases) in [("safe_parse", 3), ("enrich", 2), ("fraud_rules", 2), ("hostile", 4)] {
+    for (plugin, cases) in [
+        ("safe_parse", 3),
+        ("enrich", 2),
+        ("fraud_rules", 2),
+        ("velocity", 1),
+        ("sessionize", 1),
+        ("top_k", 1),
+        ("haversine", 1),
+        ("hostile", 4),
+    ] {
         let (code, text) =
             run(millrace().args(["plugin", "test"]).arg(repository().join("plugins").join(plugin)));
         assert_eq!(code, 0, "{text}");
@@ -242,4 +251,28 @@ fn a_new_project_builds_and_passes_its_tests() {
     let (code, text) = plugin(&["build", "project"]);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("cargo could not build flag_new"), "{text}");
+}
+
+/// Each world has a project of its own to begin with.
+#[test]
+fn new_projects_of_all_worlds_build_and_pass_their_tests() {
+    let place = tempfile::tempdir().unwrap();
+    let target = built().parent().unwrap().join("new-plugin");
+    let plugin = |arguments: &[&str]| {
+        let mut command = millrace();
+        command.arg("plugin").args(arguments).env("CARGO_TARGET_DIR", &target);
+        command.current_dir(place.path());
+        run(&mut command)
+    };
+    for world in ["keyed", "aggregate", "scalar"] {
+        let name = format!("new_{world}");
+        let (code, text) = plugin(&["new", &name, "--world", world]);
+        assert_eq!(code, 0, "{text}");
+        let (code, text) = plugin(&["build", &name]);
+        assert_eq!(code, 0, "{text}");
+        assert!(text.contains(&format!("world    {world}")), "{text}");
+        let (code, text) = plugin(&["test", &name]);
+        assert_eq!(code, 0, "{text}");
+        assert!(text.ends_with("1 passed, 0 failed\n"), "{text}");
+    }
 }

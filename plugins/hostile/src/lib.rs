@@ -6,9 +6,11 @@
 #[cfg(target_family = "wasm")]
 mod component;
 mod config;
+mod keyed;
 #[cfg(target_family = "wasm")]
 mod lies;
 mod plugin;
 
 pub use config::{Config, Mode};
+pub use keyed::{HostileKeyed, KeyedConfig, KeyedMode};
 pub use plugin::Hostile;

@@ -1,6 +1,6 @@
 //! The modes that the SDK can express; the host's own tests run all of them.
 
-use hostile::Hostile;
+use hostile::{Hostile, HostileKeyed};
 use millrace_plugin::prelude::*;
 use millrace_plugin::testing::{self, Outcome};
 
@@ -37,7 +37,7 @@ fn it_panics_on_poison() {
 #[test]
 fn it_refuses_beyond_measure() {
     let outcome = run(r#"{"mode": "huge_error", "poison": 13}"#).unwrap();
-    assert_eq!(outcome.errors[0].message.len(), 10_000_000);
+    assert_eq!(outcome.errors[0].message.len(), 20_000_000);
     assert_eq!(outcome.port("main").num_rows(), 2);
     let outcome = run(r#"{"mode": "many_errors", "poison": 13}"#).unwrap();
     assert_eq!(outcome.errors.len(), 200_000);
@@ -47,4 +47,24 @@ fn it_refuses_beyond_measure() {
 #[test]
 fn an_unknown_mode_is_refused() {
     assert!(run(r#"{"mode": "wel_behaved"}"#).unwrap_err().0.contains("wel_behaved"));
+}
+
+/// As a keyed plugin: sums go on from batch to batch, and a silent key is reported.
+#[test]
+fn it_adds_up_by_key() {
+    let keys: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a"]));
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 10, 2]));
+    let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![0, 0, 5]));
+    let input = testing::batch([("k", keys), ("n", numbers), ("at", times)]);
+    let config = r#"{"mode": "well_behaved"}"#;
+    let mut sums =
+        testing::Keyed::<HostileKeyed>::start(config, &input.schema(), &["k"], Some("at")).unwrap();
+    sums.rows(&input).unwrap();
+    sums.rows(&input).unwrap();
+    let main = sums.port("main");
+    assert_eq!(main.int64("sum").unwrap().values().as_ref(), [1, 3, 10, 4, 6, 20]);
+    sums.watermark(20_000_000).unwrap();
+    let reports = sums.port("reports");
+    assert_eq!(reports.int64("sum").unwrap().values().as_ref(), [6, 20]);
+    assert_eq!(reports.utf8("k").unwrap().value(1), "b");
 }

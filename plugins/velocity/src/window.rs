@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 pub struct Window {
     entries: VecDeque<Entry>,
     count: u64,
+    sum: Fixed,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Entry {
     time: i64,
     count: u32,
-    sum: f64,
+    sum: Fixed,
 }
 
 impl Window {
@@ -26,17 +27,20 @@ impl Window {
             && entry.time < time
         {
             self.count -= u64::from(entry.count);
+            self.sum = self.sum.minus(entry.sum);
             self.entries.pop_front();
         }
     }
 
     /// Adds a row; times never go back.
     pub fn add(&mut self, time: i64, amount: f64) {
+        let amount = Fixed::of(amount);
         self.count += 1;
+        self.sum = self.sum.plus(amount);
         match self.entries.back_mut() {
             Some(last) if last.time == time => {
                 last.count += 1;
-                last.sum += amount;
+                last.sum = last.sum.plus(amount);
             }
             _ => self.entries.push_back(Entry { time, count: 1, sum: amount }),
         }
@@ -46,9 +50,34 @@ impl Window {
         self.count
     }
 
-    /// Summed anew each time, from the oldest on: a running sum would keep the rounding errors of
-    /// rows that have left, and the result would depend on how long ago the key was first seen.
     pub fn sum(&self) -> f64 {
-        self.entries.iter().map(|entry| entry.sum).sum()
+        self.sum.value()
+    }
+}
+
+/// A number with 64 binary places. A running sum of floating-point numbers would keep the rounding
+/// errors of rows that have left; these come and go without a trace, in any order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct Fixed(i128);
+
+const PLACES: f64 = 18_446_744_073_709_551_616.0;
+
+impl Fixed {
+    /// The number nearest to `value` within +-9.2e18; what is no number counts as 0.
+    fn of(value: f64) -> Self {
+        Self((value * PLACES) as i128)
+    }
+
+    fn value(self) -> f64 {
+        self.0 as f64 / PLACES
+    }
+
+    /// Sums that overflow on the way come back as the numbers that made them leave.
+    fn plus(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
+    }
+
+    fn minus(self, other: Self) -> Self {
+        Self(self.0.wrapping_sub(other.0))
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
-use super::shape::Shapes;
 use super::store::{CLOCKS, Clock, Commit, META, POSITIONS, SEGMENTS, STAGED, WATERMARKS};
 use crate::database::{json, to_json};
 use crate::epoch::Epoch;
+use crate::plan::Shapes;
 use crate::sink::Staged;
 use crate::source::Position;
 

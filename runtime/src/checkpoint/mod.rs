@@ -1,16 +1,18 @@
 //! Progress made durable: the protocol decides, the store remembers.
 
+mod branch;
+mod changes;
 mod history;
 mod open;
-mod shape;
 mod store;
 
 mod alignment;
 mod protocol;
 
 pub use alignment::Alignment;
+pub use branch::branch;
+pub use changes::{StepChange, compare};
 pub use history::{EpochRecord, Output};
 pub use open::{Checkpoint, open};
 pub use protocol::{Action, Event, Protocol, Reading, TaskId};
-pub use shape::{Shape, Shapes};
 pub use store::{Clock, Clocks, Commit, Recovered, Store};

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use redb::{Database, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 use super::history::{self, EpochRecord, HISTORY};
-use super::shape::Shapes;
 use crate::database::{self, json, to_json};
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
+use crate::plan::Shapes;
 use crate::sink::{Published, Staged};
 use crate::source::{Position, Positions};
 use crate::state::{CommittedState, Segment};
@@ -19,6 +20,9 @@ use crate::storage::{Directories, Storage};
 const FILE: &str = "checkpoint.redb";
 const FORMAT: &str = "3";
 const CACHE_BYTES: usize = 16 << 20;
+/// How long a lock is tried to get.
+const LOCK_TRIES: usize = 20;
+const LOCK_WAIT: Duration = Duration::from_millis(10);
 
 pub(super) const META: TableDefinition<&str, &str> = TableDefinition::new("meta");
 /// (source, partition) to a position as JSON.
@@ -364,17 +368,27 @@ fn lock(directory: &Path) -> Result<std::fs::File> {
     let path = directory.join("lock");
     let file = std::fs::File::options().write(true).create(true).truncate(false).open(&path);
     let file = file.map_err(|e| Error::io("open", &path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(Error::new(
-            crate::error::ErrorKind::Fenced,
-            format!(
-                "another process runs this pipeline: it has {} locked. Stop it first",
-                path.display()
-            ),
-        )),
-        Err(std::fs::TryLockError::Error(e)) => Err(Error::io("lock", &path, e)),
+    let mut tries = 0;
+    loop {
+        match file.try_lock() {
+            // A process that was just started has all files of its parent for a moment.
+            Err(std::fs::TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                tries += 1;
+                std::thread::sleep(LOCK_WAIT);
+            }
+            Ok(()) => return Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => return Err(fenced(&path)),
+            Err(std::fs::TryLockError::Error(e)) => return Err(Error::io("lock", &path, e)),
+        }
     }
+}
+
+fn fenced(lock: &Path) -> Error {
+    let message = format!(
+        "another process runs this pipeline: it has {} locked. Stop it first",
+        lock.display()
+    );
+    Error::new(crate::error::ErrorKind::Fenced, message)
 }
 
 fn now_ms() -> i64 {

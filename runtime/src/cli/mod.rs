@@ -6,10 +6,13 @@ macro_rules! out {
 }
 
 mod check;
+mod checkpoint;
 mod dlq;
 mod plugin;
 mod progress;
+mod query;
 mod run;
+mod state;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -56,6 +59,12 @@ enum Command {
     /// Make, build, inspect and test plugins.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// List and verify checkpoints, and go back to one.
+    #[command(subcommand)]
+    Checkpoint(checkpoint::CheckpointCommand),
+    /// Show what steps remember, of a pipeline that runs or not.
+    #[command(subcommand)]
+    State(state::StateCommand),
     /// List and replay dead letters: rows that could not go on.
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
@@ -75,6 +84,8 @@ pub fn main() -> ExitCode {
         Command::Check { file } => check::check(&file),
         Command::Schema => schema(),
         Command::Plugin(command) => plugin::plugin(command),
+        Command::Checkpoint(command) => checkpoint::checkpoint(command),
+        Command::State(command) => state::state(command),
         Command::Dlq(command) => dlq::dlq(command),
     };
     match result {

@@ -38,6 +38,7 @@ pub struct Config {
     pub settings: Settings,
     pub sources: Vec<Named<SourceConfig>>,
     pub tables: Vec<Named<TableConfig>>,
+    pub functions: Vec<Named<FunctionConfig>>,
     pub steps: Vec<Named<StepConfig>>,
     pub sinks: Vec<Named<SinkConfig>>,
 }
@@ -355,6 +356,23 @@ pub struct TableConfig {
     pub refresh: Option<Timespan>,
 }
 
+/// A plugin that SQL calls by the entry's name: a scalar or an aggregate function.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionConfig {
+    /// A component's name in `plugin_path`, or a path that ends in `.wasm`.
+    pub plugin: Text,
+    /// Passed to the plugin as it is.
+    #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
+    pub config: OpaqueTable,
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// What the plugin may use of the host: `log`.
+    #[serde(default)]
+    pub grant: Vec<Text>,
+}
+
 /// What happens to rows on their way.
 #[derive(Debug, Clone, JsonSchema)]
 #[schemars(untagged)]
@@ -550,6 +568,8 @@ struct PipelineFile {
     source: IndexMap<String, SourceConfig>,
     #[serde(default)]
     table: IndexMap<String, TableConfig>,
+    #[serde(default)]
+    function: IndexMap<String, FunctionConfig>,
     #[serde(default)]
     step: IndexMap<String, StepConfig>,
     #[serde(default)]

@@ -7,14 +7,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    Config, Named, OpaqueTable, Settings, SinkConfig, SourceConfig, StepConfig, TableConfig,
+    Config, FunctionConfig, Named, OpaqueTable, Settings, SinkConfig, SourceConfig, StepConfig,
+    TableConfig,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, suggest};
 
 /// Mistakes in one entry beyond this many are not looked for.
 const MISTAKES_PER_ENTRY_MAX: usize = 20;
 /// The keys of the file that are not settings.
-const SECTIONS: [&str; 4] = ["source", "table", "step", "sink"];
+const SECTIONS: [&str; 5] = ["source", "table", "function", "step", "sink"];
 
 /// Parses the pipeline file at `path`. Names and types are checked later, by the plan.
 ///
@@ -50,6 +51,7 @@ impl Parser {
     fn file(&mut self, path: &Path, mut table: DeTable) -> Option<Config> {
         let sources = self.section(&mut table, "source");
         let tables = self.section(&mut table, "table");
+        let functions = self.section(&mut table, "function");
         let steps = self.section(&mut table, "step");
         let sinks = self.section(&mut table, "sink");
         let settings = self.typed_beside::<Settings>(table, 0..0, &SECTIONS);
@@ -57,9 +59,10 @@ impl Parser {
         let sources = self.each(sources, Self::source);
         let tables = self
             .each(tables, |parser, entry| parser.typed::<TableConfig>(entry.table, entry.header));
+        let functions = self.each(functions, Self::function);
         let steps = self.each(steps, Self::step);
         let sinks = self.each(sinks, Self::sink);
-        Some(Config { directory, settings: settings?, sources, tables, steps, sinks })
+        Some(Config { directory, settings: settings?, sources, tables, functions, steps, sinks })
     }
 
     fn section<'i>(&mut self, file: &mut DeTable<'i>, kind: &str) -> Vec<Entry<'i>> {
@@ -145,20 +148,32 @@ impl Parser {
             self.found.push(Diagnostic::error(entry.header, message).help(help));
             return None;
         }
-        let opaque = match entry.table.get("config").map(Spanned::get_ref) {
-            Some(DeValue::Table(table)) => match OpaqueTable::from_toml(table) {
-                Ok(opaque) => opaque,
-                Err((place, message)) => {
-                    self.found.push(Diagnostic::error(place, message));
-                    return None;
-                }
-            },
-            // Anything else is refused below, by its type.
-            _ => OpaqueTable::default(),
-        };
+        let opaque = self.opaque(&entry.table)?;
         let mut plugin: super::PluginConfig = self.typed(entry.table, entry.header)?;
         plugin.config = opaque;
         Some(StepConfig::Plugin(Box::new(plugin)))
+    }
+
+    fn function(&mut self, entry: Entry) -> Option<FunctionConfig> {
+        let opaque = self.opaque(&entry.table)?;
+        let mut function: FunctionConfig = self.typed(entry.table, entry.header)?;
+        function.config = opaque;
+        Some(function)
+    }
+
+    /// The table `config` of a plugin, with its places. `None` if it holds what no plugin can get.
+    fn opaque(&mut self, table: &DeTable) -> Option<OpaqueTable> {
+        let Some(DeValue::Table(table)) = table.get("config").map(Spanned::get_ref) else {
+            // Anything else is refused later, by its type.
+            return Some(OpaqueTable::default());
+        };
+        match OpaqueTable::from_toml(table) {
+            Ok(opaque) => Some(opaque),
+            Err((place, message)) => {
+                self.found.push(Diagnostic::error(place, message));
+                None
+            }
+        }
     }
 
     /// Takes `type` out of the entry.

@@ -1,6 +1,7 @@
 //! One try at a job: from the last checkpoint to its end or its first error.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
@@ -9,13 +10,14 @@ use super::build::{Shared, metrics};
 use super::spawn::{Spawner, reading};
 use super::{JobOptions, Observer, Progress, Summary};
 use crate::checkpoint::{
-    self, Action, Checkpoint, Commit, Event, Protocol, Recovered, Store, TaskId,
+    self, Action, Checkpoint, Commit, Event, Protocol, Recovered, StepChange, Store, TaskId,
 };
 use crate::config::Trigger;
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
-use crate::plan::{Plan, REPLAY_PREFIX};
+use crate::plan::{Plan, REPLAY_PREFIX, Shapes};
 use crate::plugin::PluginHost;
+use crate::query;
 use crate::sink::{self, Published, Publisher};
 use crate::state::{StateBackend, StateOptions};
 use crate::task::{Barrier, Control, EpochPart, Report};
@@ -42,7 +44,9 @@ pub fn run(
     for warning in &recovered.warnings {
         tracing::warn!("{warning}");
     }
-    let recovered = recover(plan, options, &store, recovered)?;
+    let recovered = recover(plan, options, &store, &state, recovered)?;
+    let (store, state) = (Arc::new(store), Arc::new(state));
+    let _server = query::serve(directory, storage.clone(), store.clone(), state.clone());
     let metrics = metrics(plan);
     let shared = Shared::new(plan, plugins)?;
     let _fresh: Vec<_> = shared.tables.iter().filter_map(|table| table.keep_fresh()).collect();
@@ -61,6 +65,7 @@ pub fn run(
         plan,
         store: &store,
         state: &state,
+        shapes: &recovered.shapes,
         publisher: Publisher::new(plan, &recovered.id, storage.clone()),
         protocol: Protocol::new(
             tasks.running.len(),
@@ -95,6 +100,7 @@ fn recover(
     plan: &Plan,
     options: &JobOptions,
     store: &Store,
+    state: &StateBackend,
     mut recovered: Recovered,
 ) -> Result<Recovered> {
     let known = |source: &str| {
@@ -114,16 +120,46 @@ fn recover(
         store.forget_source(&source)?;
         recovered.positions.remove(&source);
     }
+    recovered.shapes = carry_over(plan, options, state, &recovered.shapes, replay)?;
     let staged = std::mem::take(&mut recovered.staged);
     let published = sink::recover(plan, &recovered.id, &options.storage, staged)?;
     store.forget_staged(&published)?;
     Ok(recovered)
 }
 
+/// Compares the steps with the state that the checkpoint has of them. Returns the shapes of the
+/// state that there is from now on.
+fn carry_over(
+    plan: &Plan,
+    options: &JobOptions,
+    state: &StateBackend,
+    stored: &Shapes,
+    replay: bool,
+) -> Result<Shapes> {
+    let wanted = plan.shapes();
+    let mut shapes = stored.clone();
+    let mut refused = Vec::new();
+    for change in checkpoint::compare(stored, &wanted, &options.forget_sources) {
+        match change {
+            StepChange::New { .. } | StepChange::Kept { .. } => {}
+            StepChange::Forgotten { step } => {
+                state.forget(&step)?;
+                shapes.remove(&step);
+            }
+            // A replay has only the steps behind those whose rows it tries again.
+            StepChange::Refused { step, .. } if replay && !wanted.contains_key(&step) => {}
+            StepChange::Refused { message, help, .. } => refused.push(format!("{message}: {help}")),
+        }
+    }
+    shapes.extend(wanted);
+    if refused.is_empty() { Ok(shapes) } else { Err(Error::config(refused.join("\n"))) }
+}
+
 struct Coordinator<'a> {
     plan: &'a Plan,
     store: &'a Store,
     state: &'a StateBackend,
+    shapes: &'a Shapes,
     publisher: Publisher,
     protocol: Protocol,
     /// The source that each lane reads.
@@ -255,6 +291,10 @@ impl Coordinator<'_> {
         commit.published = std::mem::take(&mut self.published);
         commit.digests = self.digests();
         commit.keep = self.plan.checkpoint.keep;
+        commit.shapes = self.shapes.clone();
+        if let Some(forgotten) = self.state.seal(epoch)? {
+            commit.segments.insert(0, forgotten);
+        }
         self.store.commit(&commit)?;
         self.committed = epoch;
         self.state.committed(epoch, std::mem::take(&mut commit.segments))?;

@@ -14,7 +14,7 @@ use crate::plugin::PluginHost;
 use crate::sink::{self, SinkContext};
 use crate::state::StepState;
 use crate::table::Table;
-use crate::task::Stage;
+use crate::task::{Stage, now};
 use crate::time::Watermark;
 
 /// What all lanes of a job share.
@@ -58,7 +58,9 @@ impl<'a> Shared<'a> {
         Ok(match &node.kind {
             NodeKind::Window(plan) => Box::new(WindowStep::open(name, plan, state, reached)?),
             NodeKind::Dedup(plan) => Box::new(DedupStep::open(name, plan, state, reached)?),
-            NodeKind::Keyed(plan) => Box::new(KeyedStep::new(plan, self.plugins, state, reached)?),
+            NodeKind::Keyed(plan) => {
+                Box::new(KeyedStep::open(plan, self.plugins, state, (reached, now))?)
+            }
             NodeKind::Source(_)
             | NodeKind::Decode(_)
             | NodeKind::Plugin(_)

@@ -54,7 +54,7 @@ impl Spawner<'_> {
     /// If a source, an operator or a sink can't be opened.
     pub fn spawn(&self, reports: &Sender<Report>) -> Result<Tasks> {
         let graph = Graph::new(self.plan);
-        let mut wires = Wires::new(&graph);
+        let mut wires = Wires::new(self.plan, &graph);
         let mut tasks = Tasks { running: Vec::new(), controls: Vec::new(), sources: Vec::new() };
         for group in &graph.groups {
             match &self.plan.nodes[group.head].kind {
@@ -134,7 +134,7 @@ impl Spawner<'_> {
             let task = KeyedTask {
                 task: tasks.running.len(),
                 step: node.name.clone(),
-                watermarks: Watermarks::new(inputs.len(), reached),
+                watermarks: Watermarks::new(&wires.input_groups(group.head), reached),
                 inputs,
                 chain: self.chain(group, lane, Some(Stage::Operator(operator)), wires)?,
                 storage: self.options.storage.clone(),
@@ -217,14 +217,28 @@ struct Wires {
     outputs: BTreeMap<(usize, usize, usize), Vec<Sender<Message>>>,
     /// By receiving node and task.
     inputs: BTreeMap<(usize, usize), Vec<Receiver<Message>>>,
+    /// By receiving node: how many of its inputs, one after the other, hear the same.
+    input_groups: BTreeMap<usize, Vec<usize>>,
 }
 
 impl Wires {
-    fn new(graph: &Graph) -> Self {
-        let mut wires = Self { outputs: BTreeMap::new(), inputs: BTreeMap::new() };
+    fn new(plan: &Plan, graph: &Graph) -> Self {
+        let mut wires = Self {
+            outputs: BTreeMap::new(),
+            inputs: BTreeMap::new(),
+            input_groups: BTreeMap::new(),
+        };
         let tasks: BTreeMap<usize, usize> =
             graph.groups.iter().map(|group| (group.head, group.tasks)).collect();
         for group in &graph.groups {
+            // Lanes each read for themselves; the tasks of a step with state share what they hear.
+            let sizes = match &plan.nodes[group.head].kind {
+                NodeKind::Source(_) => vec![1; group.tasks],
+                _ => vec![group.tasks],
+            };
+            for outlet in &group.outlets {
+                wires.input_groups.entry(outlet.node).or_default().extend(&sizes);
+            }
             let ends = (0..group.tasks)
                 .flat_map(|lane| group.outlets.iter().map(move |outlet| (lane, outlet.node)));
             for (lane, node) in ends {
@@ -240,6 +254,10 @@ impl Wires {
 
     fn outputs(&mut self, head: usize, lane: usize, node: usize) -> Vec<Sender<Message>> {
         self.outputs.remove(&(head, lane, node)).unwrap_or_default()
+    }
+
+    fn input_groups(&self, node: usize) -> Vec<usize> {
+        self.input_groups.get(&node).cloned().unwrap_or_default()
     }
 
     fn inputs(&mut self, node: usize, task: usize) -> Vec<Receiver<Message>> {

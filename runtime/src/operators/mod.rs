@@ -13,6 +13,7 @@ mod window;
 pub use decode::Decode;
 pub use dedup::DedupStep;
 pub use keyed::KeyedStep;
+pub(crate) use keyed::{entry, names};
 pub use letters::Letters;
 pub use lookup::{Lookup, LookupView};
 pub use plugin::PluginStep;

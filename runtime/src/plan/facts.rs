@@ -1,8 +1,10 @@
 //! What must be known of the world before a pipeline can be planned.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::datatypes::{Fields, SchemaRef};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 use crate::config::{ColumnType, LimitsConfig};
 
@@ -82,6 +84,25 @@ pub trait PluginCatalog {
         request: &PluginRequest,
         key: &[String],
     ) -> Result<DescribedKeyed, Vec<PluginRefusal>>;
+
+    /// The function `name` for SQL, which the plugin of the request is, and the digest of its
+    /// component. The request's input does not matter: the types of arguments are known once SQL
+    /// calls it.
+    ///
+    /// # Errors
+    /// As [`describe`](Self::describe).
+    fn function(
+        &self,
+        name: &str,
+        request: &PluginRequest,
+    ) -> Result<(SqlFunction, String), Vec<PluginRefusal>>;
+}
+
+/// A plugin as a function of SQL.
+#[derive(Debug, Clone)]
+pub enum SqlFunction {
+    Scalar(Arc<ScalarUDF>),
+    Aggregate(Arc<AggregateUDF>),
 }
 
 /// A plugin step as the pipeline file has it.

@@ -10,13 +10,14 @@ pub mod times;
 pub(crate) use facts::schema_of;
 pub use facts::{
     Described, DescribedKeyed, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest,
-    ProbeError, ProbeKey, Probed,
+    ProbeError, ProbeKey, Probed, SqlFunction,
 };
 pub use keyed::{
     AggregatePlan, DedupBound, DedupPlan, LettersPlan, OutputColumn, WindowKind, WindowPlan,
     WindowSpec,
 };
 pub use keyed_plugin::{KeyedPlan, Order};
+pub use shape::{Layout, Shape, Shapes};
 pub use times::{TimeColumn, Times};
 
 use std::path::PathBuf;
@@ -46,18 +47,21 @@ pub struct Plan {
     pub checkpoint: CheckpointPlan,
     pub restart: RestartPlan,
     pub tables: Vec<TablePlan>,
+    /// The plugins that SQL calls, by the functions' names, with the digests of their components.
+    pub functions: Vec<(String, String)>,
     /// In an order in which every node comes after its inputs.
     pub nodes: Vec<Node>,
 }
 
 impl Plan {
-    /// The digest of each plugin step's component.
+    /// The digest of each plugin step's component, and of each function's.
     pub fn digests(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.nodes.iter().filter_map(|node| match &node.kind {
+        let steps = self.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Plugin(plugin) => Some((node.name.as_str(), plugin.digest.as_str())),
             NodeKind::Keyed(plan) => Some((node.name.as_str(), plan.plugin.digest.as_str())),
             _ => None,
-        })
+        });
+        steps.chain(self.functions.iter().map(|(name, digest)| (name.as_str(), digest.as_str())))
     }
 
     /// The names of the sources whose positions the checkpoint keeps.

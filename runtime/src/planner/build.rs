@@ -13,7 +13,7 @@ use crate::plan::{
     CheckpointPlan, Endpoint, Facts, Input, Node, NodeKind, Plan, PluginCatalog, Port, ProjectPlan,
     RestartPlan, TablePlan, columns, times,
 };
-use crate::sql::{self};
+use crate::sql::{self, PluginFunctions};
 
 /// The name of the sink of errors that nobody reads.
 pub const DEAD_LETTERS: &str = "dead_letters";
@@ -35,19 +35,22 @@ pub fn plan(
         names: Names::new(declared.cloned()),
         nodes: Vec::new(),
         tables: Vec::new(),
+        functions: PluginFunctions::new(),
+        function_digests: Vec::new(),
         broken: BTreeSet::new(),
         late_letters: Vec::new(),
     };
     builder.settings();
     builder.check_names();
     builder.tables();
+    builder.functions();
     for source in &config.sources {
         builder.source(source);
     }
     builder.steps();
     builder.sinks();
     builder.leftovers();
-    let (nodes, tables) = (builder.nodes, builder.tables);
+    let (nodes, tables, functions) = (builder.nodes, builder.tables, builder.function_digests);
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let settings = &config.settings;
     let checkpoint = CheckpointPlan {
@@ -68,6 +71,7 @@ pub fn plan(
             delay_max: settings.restart.delay_max.0,
         },
         tables,
+        functions,
         nodes,
     };
     (!found.has_errors()).then_some(plan)
@@ -88,6 +92,9 @@ pub(super) struct Builder<'a> {
     pub(super) names: Names,
     pub(super) nodes: Vec<Node>,
     pub(super) tables: Vec<TablePlan>,
+    /// The plugins that SQL calls.
+    pub(super) functions: PluginFunctions,
+    pub(super) function_digests: Vec<(String, String)>,
     /// Sources and steps that could not be planned: what reads them says nothing further.
     pub(super) broken: BTreeSet<String>,
     /// Ports of late rows that have no name, with their step: they become dead letters.

@@ -5,6 +5,7 @@
 
 mod build;
 mod deduplicate;
+mod functions;
 mod keyed;
 mod names;
 mod outputs;

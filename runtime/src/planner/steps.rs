@@ -6,7 +6,7 @@ use super::build::Builder;
 use super::names::{ERRORS, LATE, MAIN, split};
 use super::plugin;
 use super::time::micros;
-use crate::config::{Named, OutputMode, PluginConfig, SqlConfig, StepConfig};
+use crate::config::{Named, OutputMode, PluginConfig, SqlConfig, StepConfig, Text};
 use crate::dead_letter;
 use crate::diagnostic::{Diagnostic, Place, suggest};
 use crate::plan::{
@@ -100,7 +100,13 @@ impl Builder<'_> {
             lateness: config.allowed_lateness.as_ref().map_or(0, |lateness| micros(**lateness)),
             state_ttl: config.state_ttl.as_ref().map(|ttl| micros(**ttl)),
         };
-        match sql::lower(&step.name, &config.sql, options, &relations, &mut self.nodes) {
+        match sql::lower(
+            &step.name,
+            &config.sql,
+            options,
+            (&relations, &self.functions),
+            &mut self.nodes,
+        ) {
             Ok(lowered) => self.lowered(step, config, lowered),
             Err(error) => {
                 self.sql_error(config, error);
@@ -160,17 +166,7 @@ impl Builder<'_> {
 
     pub(super) fn plugin(&mut self, step: &Named<StepConfig>, config: &PluginConfig) -> bool {
         let Some((inputs, input)) = self.read_all(&step.name, &config.from) else { return false };
-        let mut grant_log = false;
-        for grant in &config.grant {
-            match &**grant {
-                "log" => grant_log = true,
-                other => {
-                    let message = format!("`{other}` can't be granted");
-                    self.error(grant.place(), message, "a plugin may be granted: `log`");
-                    return false;
-                }
-            }
-        }
+        let Some(grant_log) = self.grants(&config.grant) else { return false };
         let json = serde_json::Value::Object(config.config.json.clone()).to_string();
         let request = PluginRequest {
             plugin: &config.plugin,
@@ -200,6 +196,18 @@ impl Builder<'_> {
         let ports = plugin_ports(&plan, &self.times_of(&inputs));
         let kind = NodeKind::Plugin(Box::new(plan));
         self.plugin_node(step, config, kind, inputs, ports)
+    }
+
+    /// Whether the log is granted. `None` if something is that does not exist.
+    pub(super) fn grants(&mut self, grants: &[Text]) -> Option<bool> {
+        for grant in grants {
+            if &**grant != "log" {
+                let message = format!("`{}` can't be granted", &**grant);
+                self.error(grant.place(), message, "a plugin may be granted: `log`");
+                return None;
+            }
+        }
+        Some(!grants.is_empty())
     }
 
     /// A node that runs a plugin, with the endpoints of its ports.

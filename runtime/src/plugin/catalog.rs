@@ -10,11 +10,13 @@ use super::contract::{Wanted, World};
 use super::engine::{MEMORY_MAX, engine};
 use super::instance::{InstanceLimits, Prepared};
 use super::loaded::{Loaded, StartFailure};
+use super::udf::PluginFunction;
 use crate::config::LimitsConfig;
 use crate::diagnostic::suggest;
 use crate::error::{Error, Result};
 use crate::plan::{
     Described, DescribedKeyed, DescribedPort, PluginCatalog, PluginRefusal, PluginRequest,
+    SqlFunction,
 };
 
 /// More directories in which plugins are looked for, separated as in `PATH`.
@@ -230,6 +232,21 @@ impl PluginCatalog for PluginHost {
             state_version: description.state_version,
             reads_versions: description.reads_versions,
         })
+    }
+
+    fn function(
+        &self,
+        name: &str,
+        request: &PluginRequest,
+    ) -> Result<(SqlFunction, String), Vec<PluginRefusal>> {
+        let worlds = [World::Scalar, World::Aggregate];
+        let loaded = self.wanted(request, &worlds)?;
+        let world = worlds.into_iter().find(|world| loaded.wanted.worlds.contains(world));
+        let world = world.unwrap_or(World::Scalar);
+        let digest = loaded.digest.clone();
+        let limits = limits(request.limits);
+        let function = PluginFunction::new(name, loaded, world, request.config, limits);
+        Ok((function.sql(), digest))
     }
 }
 

@@ -13,6 +13,7 @@ mod host;
 mod instance;
 mod keyed;
 mod loaded;
+mod udf;
 
 pub use boundary::crossing;
 pub use boundary::{CallOutput, Crossing, PortRows};

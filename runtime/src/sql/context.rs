@@ -20,6 +20,7 @@ use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
 use super::{Relation, SqlError, barrier, functions, intervals};
+use crate::plan::SqlFunction;
 
 /// Functions and optimiser, built once: they are the same for every pipeline.
 static STATE: LazyLock<SessionState> = LazyLock::new(|| {
@@ -71,11 +72,25 @@ pub fn name(reference: &TableReference) -> Result<String, SqlError> {
     }
 }
 
+/// The functions of a pipeline that are plugins, by name.
+pub type PluginFunctions = BTreeMap<String, SqlFunction>;
+
+/// Whether SQL has a function of this name without any plugin.
+pub fn has_function(name: &str) -> bool {
+    STATE.scalar_functions().contains_key(name)
+        || STATE.aggregate_functions().contains_key(name)
+        || STATE.window_functions().contains_key(name)
+}
+
 /// The optimised logical plan of a query.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn logical_plan(sql: &str, relations: &[(String, Relation)]) -> Result<LogicalPlan, SqlError> {
+pub fn logical_plan(
+    sql: &str,
+    relations: &[(String, Relation)],
+    plugins: &PluginFunctions,
+) -> Result<LogicalPlan, SqlError> {
     let statement = parse(sql)?;
     let source = |relation: &Relation| -> Arc<dyn TableSource> {
         let schema: &SchemaRef = match relation {
@@ -85,7 +100,7 @@ pub fn logical_plan(sql: &str, relations: &[(String, Relation)]) -> Result<Logic
         Arc::new(Columns(schema.clone()))
     };
     let tables = relations.iter().map(|(name, relation)| (name.clone(), source(relation)));
-    let provider = Provider { state: &STATE, tables: tables.collect() };
+    let provider = Provider { state: &STATE, tables: tables.collect(), plugins };
     let options = ParserOptions {
         map_string_types_to_utf8view: false,
         collect_spans: true,
@@ -126,6 +141,7 @@ impl TableSource for Columns {
 struct Provider<'a> {
     state: &'a SessionState,
     tables: BTreeMap<String, Arc<dyn TableSource>>,
+    plugins: &'a PluginFunctions,
 }
 
 impl ContextProvider for Provider<'_> {
@@ -142,7 +158,10 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        self.state.scalar_functions().get(name).cloned()
+        match self.plugins.get(name) {
+            Some(SqlFunction::Scalar(function)) => Some(function.clone()),
+            _ => self.state.scalar_functions().get(name).cloned(),
+        }
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
@@ -150,7 +169,10 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
-        self.state.aggregate_functions().get(name).cloned()
+        match self.plugins.get(name) {
+            Some(SqlFunction::Aggregate(function)) => Some(function.clone()),
+            _ => self.state.aggregate_functions().get(name).cloned(),
+        }
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
@@ -166,7 +188,7 @@ impl ContextProvider for Provider<'_> {
     }
 
     fn udf_names(&self) -> Vec<String> {
-        self.state.scalar_functions().keys().cloned().collect()
+        self.state.scalar_functions().keys().chain(self.plugins.keys()).cloned().collect()
     }
 
     fn higher_order_function_names(&self) -> Vec<String> {

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::aggregate::AggregateOptions;
-use super::context::{logical_plan, name, state};
+use super::context::{PluginFunctions, logical_plan, name, state};
 use super::trace::Known;
 use super::{Relation, SqlError, barrier, conform};
 use crate::dead_letter;
@@ -43,10 +43,10 @@ pub fn lower(
     step: &str,
     sql: &str,
     options: AggregateOptions,
-    relations: &[(String, Relation)],
+    (relations, plugins): (&[(String, Relation)], &PluginFunctions),
     nodes: &mut Vec<Node>,
 ) -> Result<Lowered, SqlError> {
-    let plan = logical_plan(sql, relations)?;
+    let plan = logical_plan(sql, relations, plugins)?;
     unique_columns(plan.schema())?;
     let before = nodes.len();
     let mut lowering = Lowering {

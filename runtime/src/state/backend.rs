@@ -1,11 +1,12 @@
 //! The state of all steps of a job.
 
-use std::collections::VecDeque;
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::base::Base;
+use super::changes::Changes;
 use super::key::groups_of_task;
 use super::merger::{History, Limits, Merger, Waiting};
 use super::segment::{EXTENSION, Segment, state_directory};
@@ -23,6 +24,17 @@ const CACHE_BYTES: usize = 4 << 20;
 pub struct StateBackend {
     merger: Arc<Merger>,
     thread: Option<JoinHandle<()>>,
+    forgotten: Mutex<Forgotten>,
+    directory: PathBuf,
+    storage: Arc<dyn Storage>,
+}
+
+/// Steps whose state is to be dropped.
+#[derive(Default)]
+struct Forgotten {
+    steps: BTreeSet<String>,
+    /// Their changes, until an epoch has them.
+    states: Vec<StepState>,
 }
 
 /// What a checkpoint knows of state.
@@ -47,6 +59,18 @@ pub struct StateOptions {
     pub memory_max: usize,
     /// How many epochs one can go back.
     pub keep: usize,
+}
+
+/// How much state there is, of all steps.
+#[derive(Debug, Clone, Copy)]
+pub struct StateStats {
+    /// Up to which epoch changes were merged.
+    pub merged: Epoch,
+    /// Changes that are not, on the disk.
+    pub waiting_segments: usize,
+    pub waiting_bytes: u64,
+    /// What all maps take.
+    pub memory_bytes: usize,
 }
 
 impl StateBackend {
@@ -91,12 +115,15 @@ impl StateBackend {
         }
         let (kept, keep) = (committed.kept.into(), options.keep);
         let history = History { waiting, merged, kept, keep };
-        let merger = Arc::new(Merger::new(base, limits, directory.to_owned(), storage, history));
+        let directory = directory.to_owned();
+        let merger = Merger::new(base, limits, directory.clone(), storage.clone(), history);
+        let merger = Arc::new(merger);
         let of_thread = merger.clone();
         let thread = std::thread::Builder::new().name("merge-state".to_owned());
         let thread = thread.spawn(move || of_thread.run());
         let thread = thread.map_err(|e| Error::unavailable("cannot start a thread").with(e))?;
-        Ok(Self { merger, thread: Some(thread) })
+        let (thread, forgotten) = (Some(thread), Mutex::default());
+        Ok(Self { merger, thread, forgotten, directory, storage })
     }
 
     /// The state of `step` in task `task` of `tasks`: that of the key groups which
@@ -105,7 +132,71 @@ impl StateBackend {
     /// # Errors
     /// `Unavailable` or `Corrupt` if the disk does not give it.
     pub fn step(&self, step: &str, task: usize, tasks: usize) -> Result<StepState> {
-        StepState::open(step, groups_of_task(task, tasks), &self.merger)
+        let mut state = StepState::open(step, groups_of_task(task, tasks), &self.merger)?;
+        if self.forgotten().steps.contains(step) {
+            state.remove_prefix(&[])?;
+        }
+        Ok(state)
+    }
+
+    /// All state of a step as it was committed last, for those who look at it from outside.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn view(&self, step: &str) -> Result<StepState> {
+        StepState::open(step, 0..=255, &self.merger)
+    }
+
+    /// How much there is of it all.
+    pub fn stats(&self) -> StateStats {
+        let (segments, bytes) = self.merger.waiting();
+        StateStats {
+            merged: self.merger.base.merged(),
+            waiting_segments: segments,
+            waiting_bytes: bytes,
+            memory_bytes: self.merger.used(),
+        }
+    }
+
+    /// Reads everything that was merged. Returns how many entries there are, or what is wrong.
+    ///
+    /// # Errors
+    /// `Corrupt` if anything is not what was written.
+    pub fn verify(&self) -> Result<u64> {
+        self.merger.base.verify()
+    }
+
+    /// Drops the state of a step with the next epoch. To be called before its tasks are opened, if
+    /// it has any.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn forget(&self, step: &str) -> Result<()> {
+        let mut state = StepState::open(step, 0..=255, &self.merger)?;
+        state.remove_prefix(&[])?;
+        let mut forgotten = self.forgotten();
+        forgotten.steps.insert(step.to_owned());
+        forgotten.states.push(state);
+        Ok(())
+    }
+
+    /// What the coordinator adds to an epoch, before the segments of its tasks: that steps were
+    /// forgotten.
+    ///
+    /// # Errors
+    /// As [`Changes::seal`].
+    pub fn seal(&self, epoch: Epoch) -> Result<Option<Segment>> {
+        let mut changes = Changes::new();
+        for state in &mut self.forgotten().states {
+            state.freeze(&mut changes)?;
+        }
+        let sealed = changes.seal(&*self.storage, &self.directory, "forgotten", epoch)?;
+        self.forgotten().states.clear();
+        Ok(sealed)
+    }
+
+    fn forgotten(&self) -> MutexGuard<'_, Forgotten> {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An epoch is durable, with these segments of it. Called by the coordinator after each
@@ -161,6 +252,14 @@ pub fn first_damaged(
         }
     }
     Ok(None)
+}
+
+/// Reads the base of a checkpoint that is not open. Returns how many entries it has.
+///
+/// # Errors
+/// `Corrupt` if anything is not what was written.
+pub fn verify(directory: &Path, storage: &dyn Storage, committed: &CommittedState) -> Result<u64> {
+    Base::open(directory, storage, committed.owner, CACHE_BYTES)?.verify()
 }
 
 /// Whether everything is there that the state after the epoch `to` is made of.

@@ -206,6 +206,18 @@ impl Merger {
         Ok(())
     }
 
+    /// How many segments wait to be merged, and their bytes.
+    pub fn waiting(&self) -> (usize, u64) {
+        let queue = self.queue();
+        let bytes = queue.waiting.iter().map(|waiting| waiting.segment.bytes).sum();
+        (queue.waiting.len(), bytes)
+    }
+
+    /// The memory of all maps.
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
     /// Waits until something that was committed is merged. Returns whether there was anything.
     ///
     /// # Errors

@@ -16,7 +16,9 @@ mod segment;
 mod key;
 mod rows;
 
-pub use backend::{CommittedState, StateBackend, StateOptions, can_rewind, first_damaged};
+pub use backend::{
+    CommittedState, StateBackend, StateOptions, StateStats, can_rewind, first_damaged, verify,
+};
 pub use changes::Changes;
 pub use key::{KEY_GROUPS, Key, NEVER, groups_of_task, key_group, task_of_group};
 pub use rows::{EncodedRows, RowCodec};

@@ -110,14 +110,17 @@ impl Chain {
         self.at_head(|operator, out| operator.freeze(changes, out))
     }
 
-    /// Whether the head wants to be told the time.
-    pub fn wants_time(&self) -> bool {
-        matches!(&self.head.stage, Some(Stage::Operator(operator)) if operator.wants_time())
+    /// When the head wants to be woken, in microseconds since 1970.
+    pub fn wakes_at(&self) -> Option<i64> {
+        match &self.head.stage {
+            Some(Stage::Operator(operator)) => operator.wakes_at(),
+            _ => None,
+        }
     }
 
     /// Tells the head the time.
-    pub fn tick(&mut self, now: i64) -> Result<Flow> {
-        self.at_head(|operator, out| operator.tick(now, out))
+    pub fn wake(&mut self, now: i64) -> Result<Flow> {
+        self.at_head(|operator, out| operator.wake(now, out))
     }
 
     /// The watermark that the checkpoint keeps for the head.
@@ -186,6 +189,18 @@ impl Chain {
             let of_clocks = times.iter().filter(|(node, _)| outlet.clocks.contains(node));
             let of_clocks = of_clocks.map(|(_, time)| *time);
             of_clocks.chain(outlet.head.then_some(head)).reduce(InputTime::min)
+        })
+    }
+
+    /// Tells the steps with state how far event time has come in all that was read, of which
+    /// nothing is left. So they come to the same, whichever lane read what.
+    pub fn tell_latest(&mut self) -> Flow {
+        let links = std::iter::once(&self.head).chain(&self.links);
+        let times = links.filter_map(|link| Some((link.node, link.clock.as_ref()?.latest())));
+        let times: Vec<(usize, InputTime)> = times.collect();
+        self.tell_outlets(|outlet| {
+            let of_clocks = times.iter().filter(|(node, _)| outlet.clocks.contains(node));
+            of_clocks.map(|(_, time)| *time).reduce(InputTime::min)
         })
     }
 

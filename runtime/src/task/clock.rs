@@ -11,6 +11,7 @@ use crate::checkpoint::{self, Clocks};
 use crate::error::Result;
 use crate::plan::EventTime;
 use crate::source::{Activity, Position};
+use crate::time::Watermark;
 use crate::watermark::{InputTime, PartitionTime, of_partitions};
 
 /// Watches the rows that a node gives, in one lane.
@@ -19,6 +20,8 @@ pub struct Clock {
     /// From the last checkpoint, for partitions that this lane may or may not come to read.
     restored: Arc<Clocks>,
     partitions: Vec<PartitionClock>,
+    /// The highest event time of all partitions, also of those that are at their end.
+    latest: Option<i64>,
 }
 
 struct PartitionClock {
@@ -29,7 +32,7 @@ struct PartitionClock {
 
 impl Clock {
     pub fn new(plan: &EventTime, restored: Arc<Clocks>) -> Self {
-        Self { plan: plan.clone(), restored, partitions: Vec::new() }
+        Self { plan: plan.clone(), restored, partitions: Vec::new(), latest: None }
     }
 
     /// Notes the event times of what the node has made of one batch, and which of the rows are
@@ -57,6 +60,7 @@ impl Clock {
         if seen > before {
             clock.seen = Some(seen);
             clock.changed = true;
+            self.latest = self.latest.max(Some(seen));
         }
         parts.into_iter().for_each(Part::finish);
         if let Some(since) = self.plan.since {
@@ -81,6 +85,14 @@ impl Clock {
         let bounds = (self.plan.delay, self.plan.idle);
         let (time, holder) = of_partitions(&partitions, activity.unread, bounds, now);
         (time, holder.map(|at| activity.reading[at].partition.clone()))
+    }
+
+    /// The time of all that was read, once nothing is left to read.
+    pub fn latest(&self) -> InputTime {
+        match self.latest {
+            Some(seen) => InputTime::At(Watermark::behind(seen, self.plan.delay)),
+            None => InputTime::Idle,
+        }
     }
 
     /// What changed since the last call. Partitions that are at their end are forgotten.

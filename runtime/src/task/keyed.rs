@@ -13,10 +13,8 @@ use crate::error::Result;
 use crate::source::Activity;
 use crate::state::Changes;
 use crate::storage::Storage;
+use crate::time::Watermark;
 use crate::watermark::{InputTime, Watermarks};
-
-/// An operator that wants to know the time is told it this often at least.
-const TICK: Duration = Duration::from_millis(10);
 
 pub struct KeyedTask {
     pub task: TaskId,
@@ -39,14 +37,9 @@ impl KeyedTask {
     pub fn run(mut self) -> Result<()> {
         let mut alignment = Alignment::new(self.inputs.len());
         let mut told = InputTime::Idle;
-        let wants_time = self.chain.wants_time();
         // What an input gave before its barrier belongs to the epoch, what comes after it waits.
         loop {
-            let received = receive(&self.inputs, &alignment, wants_time);
-            if wants_time && self.chain.tick(now())?.is_err() {
-                return Ok(());
-            }
-            let flow = match received {
+            let flow = match receive(&self.inputs, &alignment, self.chain.wakes_at()) {
                 Received::Message(_, Message::Rows(batch)) => self.chain.process(batch)?,
                 Received::Message(input, Message::Time(time)) => {
                     self.time(input, time, &mut told)?
@@ -63,7 +56,7 @@ impl KeyedTask {
                         }
                     }
                 }
-                Received::Nothing => Ok(()),
+                Received::Wake => self.chain.wake(now())?,
                 Received::Gone => return Ok(()),
             };
             if flow.is_err() {
@@ -74,7 +67,7 @@ impl KeyedTask {
 
     fn time(&mut self, input: usize, time: InputTime, told: &mut InputTime) -> Result<Flow> {
         if let Some(watermark) = self.watermarks.hear(input, time)
-            && let Err(closed) = self.chain.watermark(watermark)?
+            && let Err(closed) = self.move_on(watermark)?
         {
             return Ok(Err(closed));
         }
@@ -85,6 +78,15 @@ impl KeyedTask {
         *told = time;
         self.chain.note_time(time);
         Ok(self.chain.tell(time, &Activity::default()))
+    }
+
+    /// Moves event time on, and tells those behind.
+    fn move_on(&mut self, watermark: Watermark) -> Result<Flow> {
+        if let Err(closed) = self.chain.watermark(watermark)? {
+            return Ok(Err(closed));
+        }
+        // Also if all inputs are idle: what is behind must hear how far they came.
+        Ok(self.chain.tell(InputTime::At(watermark), &Activity::default()))
     }
 
     fn barrier(&mut self, barrier: Barrier) -> Result<Flow> {
@@ -107,24 +109,28 @@ impl KeyedTask {
 enum Received {
     /// From which input.
     Message(usize, Message),
-    Nothing,
+    /// It is time for the head to be woken.
+    Wake,
     /// An input is gone: its task has failed, or the job is over.
     Gone,
 }
 
 /// The next message of the inputs that are not held back.
-fn receive(inputs: &[Receiver<Message>], alignment: &Alignment, wants_time: bool) -> Received {
+fn receive(inputs: &[Receiver<Message>], alignment: &Alignment, wakes_at: Option<i64>) -> Received {
     let mut select = Select::new();
     let open: Vec<usize> = (0..inputs.len()).filter(|input| !alignment.is_met(*input)).collect();
     for input in &open {
         select.recv(&inputs[*input]);
     }
-    let ready = match wants_time {
-        false => select.select(),
-        true => match select.select_timeout(TICK) {
-            Ok(ready) => ready,
-            Err(_) => return Received::Nothing,
-        },
+    let ready = match wakes_at {
+        None => select.select(),
+        Some(at) => {
+            let wait = u64::try_from(at.saturating_sub(now())).unwrap_or(0);
+            match select.select_timeout(Duration::from_micros(wait)) {
+                Ok(ready) => ready,
+                Err(_) => return Received::Wake,
+            }
+        }
     };
     let input = open[ready.index()];
     match ready.recv(&inputs[input]) {
@@ -134,7 +140,7 @@ fn receive(inputs: &[Receiver<Message>], alignment: &Alignment, wants_time: bool
 }
 
 /// Microseconds since 1970.
-fn now() -> i64 {
+pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     since.as_micros() as i64
 }

@@ -85,15 +85,17 @@ impl Lane {
             *resting = true;
             self.report(Report::Drained { task: self.task, more });
         }
-        Ok(())
+        match self.ends_time || more {
+            true => Ok(()),
+            false => self.chain.tell_latest(),
+        }
     }
 
     fn finish(&mut self) -> Flow {
-        let time = match self.ends_time {
-            true => InputTime::At(Watermark::END),
-            false => InputTime::Idle,
+        let flow = match self.ends_time {
+            true => self.chain.tell_all(InputTime::At(Watermark::END)),
+            false => self.chain.tell_latest().and_then(|()| self.chain.tell_all(InputTime::Idle)),
         };
-        let flow = self.chain.tell_all(time);
         self.report(Report::Finished { task: self.task });
         flow
     }

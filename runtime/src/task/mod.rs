@@ -10,7 +10,7 @@ mod lane;
 pub use chain::{Chain, Part, Stage};
 pub use clock::Clock;
 pub use exchange::{Exchange, channel};
-pub use keyed::KeyedTask;
+pub use keyed::{KeyedTask, now};
 pub use lane::{Lane, Pace};
 
 use crate::batch::Batch;

@@ -114,6 +114,11 @@ fn rate(input: &Path, parse: &str, rest: &str) -> (f64, f64) {
 /// Runs a pipeline in `directory`, in which INPUT stands for the input's directory. What its end
 /// says.
 pub fn run_once(directory: &Path, text: &str, input: &Path) -> Value {
+    run_lines(directory, text, input).pop().unwrap()
+}
+
+/// As [`run_once`], with everything that was said before.
+pub fn run_lines(directory: &Path, text: &str, input: &Path) -> Vec<Value> {
     let file = directory.join("pipeline.toml");
     let plugins = repository().join("plugins/dist");
     let head = format!("name = \"bench\"\nplugin_path = [\"{}\"]\n", plugins.display());
@@ -122,7 +127,7 @@ pub fn run_once(directory: &Path, text: &str, input: &Path) -> Value {
     let output = Command::new(millrace()).args(["run", "--json"]).arg(&file).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{text}");
-    serde_json::from_str(text.lines().last().unwrap()).unwrap()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 pub fn rows_per_second(end: &Value) -> f64 {

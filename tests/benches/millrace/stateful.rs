@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::data::reference_input;
-use crate::pipeline::{ROWS, rows_per_second, run_once};
+use crate::pipeline::{ROWS, rows_per_second, run_lines, run_once};
 use crate::report::{Report, Target, median};
 
 const TURNS: usize = 3;
@@ -78,7 +80,7 @@ const JOBS: &[Job] = &[
     Job {
         name: "velocity as a keyed plugin",
         step: "from = \"transactions\"\nplugin = \"velocity\"\nkey = [\"user_id\"]\n\
-               config = { time = \"ts\", amount = \"amount\", within = \"60s\", max_count = 5 }",
+               config = { amount = \"amount\", within = \"60s\", max_count = 5 }",
         target: 1_000_000.0,
         others: "no other can",
     },
@@ -97,6 +99,7 @@ pub fn run(report: &mut Report) {
         report.add(job.name, median(rates), "rows/s", target, job.others);
     }
     checkpoints(report);
+    many_keys(report);
 }
 
 /// What checkpoints cost, where much changes between them.
@@ -116,4 +119,47 @@ fn rate(input: &Path, step: &str, interval: &str) -> f64 {
     let end = run_once(directory.path(), &text, input);
     assert_eq!(end["errors"], 0, "{end}");
     rows_per_second(&end)
+}
+
+const KEYS: u64 = 10_000_000;
+
+/// Running totals of ten million keys: each once, then some of them again.
+fn totals(rows: u64) -> String {
+    format!(
+        r#"
+[state]
+memory = "1GB"
+[source.rows]
+type = "generator"
+rows = {rows}
+fields = {{ id = {{ sequence = "" }}, amount = {{ int = {{ min = 1, max = 100 }} }} }}
+[step.spread]
+sql = "SELECT 'user-' || cast(cast(id AS bigint) * 7919 % {KEYS} AS string) AS user, amount FROM rows"
+[step.totals]
+sql = "SELECT user, count(*) AS n, sum(amount) AS total FROM spread GROUP BY user"
+output_mode = "update"
+[sink.out]
+type = "null"
+from = "totals"
+"#
+    )
+}
+
+fn many_keys(report: &mut Report) {
+    let cache = reference_input(ROWS, FILES);
+    let directory = tempfile::tempdir_in(cache.parent().unwrap()).unwrap();
+    let rows = KEYS + KEYS / 5;
+    let end = run_once(directory.path(), &totals(rows), &cache);
+    let keys = "10,000,000 keys, memory 1 GB";
+    let rate = rows_per_second(&end);
+    report.add("many keys", rate, "rows/s", Target::AtLeast(200_000.0), keys);
+    let memory = end["memory_peak_bytes"].as_f64().unwrap() / 1e6;
+    report.add("many keys, memory", memory, "MB", Target::AtMost(1200.0), keys);
+    // Once more with the keys on disk, and some more rows.
+    let lines = run_lines(directory.path(), &totals(rows + KEYS / 50), &cache);
+    let sent = |line: &&Value| line["nodes"]["totals"]["ports"]["main"].as_u64() > Some(0);
+    let first = lines.iter().find(sent).expect("the second run has rows to send");
+    let seconds = first["elapsed_ms"].as_f64().unwrap() / 1000.0;
+    let detail = "to the first output, with the keys on disk";
+    report.add("many keys, start", seconds, "s", Target::AtMost(2.0), detail);
 }

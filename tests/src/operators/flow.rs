@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt32Array};
 use millrace::batch::Batch;
-use millrace::checkpoint::{Commit, Store};
+use millrace::checkpoint::{self, Checkpoint, Commit, Store};
 use millrace::epoch::Epoch;
 use millrace::operator::{Operator, Outputs};
 use millrace::operators::{DedupStep, Letters, Project, WindowStep};
@@ -14,7 +14,7 @@ use millrace::plan::{Node, NodeKind, Plan};
 use millrace::state::{
     Changes, EncodedRows, RowCodec, StateBackend, StateOptions, key_group, task_of_group,
 };
-use millrace::storage::LocalStorage;
+use millrace::storage::{LocalStorage, Storage};
 use millrace::time::Watermark;
 use tempfile::TempDir;
 
@@ -84,12 +84,10 @@ impl Flow {
         self.steps.clear();
         self.backend = None;
         self.tasks = tasks;
-        let storage = Arc::new(LocalStorage);
-        let store = Store::open(self.directory.path(), "flow", &*storage).unwrap();
-        let recovered = store.recover().unwrap();
+        let storage: Arc<dyn Storage> = Arc::new(LocalStorage);
         let options = StateOptions { memory_max: MEMORY, keep: 0 };
-        let directory = self.directory.path();
-        let backend = StateBackend::open(directory, storage, recovered.state(), options).unwrap();
+        let opened = checkpoint::open(self.directory.path(), "flow", &storage, options).unwrap();
+        let Checkpoint { store, recovered, state: backend } = opened;
         for (at, node) in self.plan.nodes.iter().enumerate() {
             let open = |task| step(node, &backend, task, tasks, self.watermarks[at]);
             let tasks = if node.kind.keys().is_some() { tasks } else { 1 };

@@ -8,5 +8,7 @@ mod late;
 mod modes;
 mod sessions;
 mod streams;
+mod triggers;
+mod watermarks;
 
 mod fixture;

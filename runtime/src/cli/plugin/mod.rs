@@ -14,6 +14,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use new::NewWorld;
+
 use crate::error::Result;
 
 #[derive(Subcommand)]
@@ -22,6 +24,9 @@ pub enum PluginCommand {
     New {
         /// The plugin's name: a lower-case letter, then lower-case letters, digits, underscores.
         name: String,
+        /// What it is to be.
+        #[arg(long, value_enum, default_value = "transform")]
+        world: NewWorld,
         /// The directory to make. Default: NAME.
         #[arg(long, value_name = "PATH")]
         dir: Option<PathBuf>,
@@ -56,7 +61,7 @@ pub enum PluginCommand {
 
 pub fn plugin(command: PluginCommand) -> Result<ExitCode> {
     match command {
-        PluginCommand::New { name, dir } => new::new(&name, dir.as_deref()),
+        PluginCommand::New { name, world, dir } => new::new(&name, world, dir.as_deref()),
         PluginCommand::Build { dir, output } => build::build(&dir, output.as_deref()),
         PluginCommand::Test { dir, component, bless } => {
             test::test(&dir, component.as_deref(), bless)

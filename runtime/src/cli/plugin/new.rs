@@ -4,16 +4,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::ValueEnum;
 use include_dir::{Dir, include_dir};
 
 use super::vendor;
 use crate::error::{Error, Result};
 use crate::planner::is_name;
 
-static TEMPLATE: Dir = include_dir!("$CARGO_MANIFEST_DIR/template");
+/// What all new plugins have, and what those of each world have.
+static COMMON: Dir = include_dir!("$CARGO_MANIFEST_DIR/template/common");
+static TRANSFORM: Dir = include_dir!("$CARGO_MANIFEST_DIR/template/transform");
+static KEYED: Dir = include_dir!("$CARGO_MANIFEST_DIR/template/keyed");
+static AGGREGATE: Dir = include_dir!("$CARGO_MANIFEST_DIR/template/aggregate");
+static SCALAR: Dir = include_dir!("$CARGO_MANIFEST_DIR/template/scalar");
 
-/// What the template's files call the plugin.
+/// What the template's files call the plugin, and what it does.
 const PLACEHOLDER: &str = "plugin_name";
+const SUMMARY: &str = "plugin_summary";
 /// Where in the project the SDK lies.
 const VENDOR: &str = "vendor/millrace";
 const NAME_BYTES_MAX: usize = 64;
@@ -38,7 +45,31 @@ const KEYWORDS: [&str; 52] = [
     "union", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-pub fn new(name: &str, dir: Option<&Path>) -> Result<ExitCode> {
+/// What a new plugin is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NewWorld {
+    /// Rows in, rows out.
+    Transform,
+    /// Rows of a key with what is remembered of the key.
+    Keyed,
+    /// An aggregate function for SQL.
+    Aggregate,
+    /// A scalar function for SQL.
+    Scalar,
+}
+
+impl NewWorld {
+    fn template(self) -> (&'static Dir<'static>, &'static str) {
+        match self {
+            Self::Transform => (&TRANSFORM, "Marks rows whose amount is above a limit"),
+            Self::Keyed => (&KEYED, "Counts the rows of each key"),
+            Self::Aggregate => (&AGGREGATE, "The longest text of a group"),
+            Self::Scalar => (&SCALAR, "Masks all but the last characters of a text"),
+        }
+    }
+}
+
+pub fn new(name: &str, world: NewWorld, dir: Option<&Path>) -> Result<ExitCode> {
     check_name(name).map_err(Error::config)?;
     let project = dir.map_or_else(|| PathBuf::from(name), Path::to_owned);
     if let Some(parent) = project.parent() {
@@ -51,8 +82,10 @@ pub fn new(name: &str, dir: Option<&Path>) -> Result<ExitCode> {
         )),
         _ => Error::io("make", &project, e),
     })?;
-    for file in vendor::files(&TEMPLATE) {
-        let text = String::from_utf8_lossy(file.contents()).replace(PLACEHOLDER, name);
+    let (template, summary) = world.template();
+    for file in vendor::files(&COMMON).into_iter().chain(vendor::files(template)) {
+        let text = String::from_utf8_lossy(file.contents());
+        let text = text.replace(PLACEHOLDER, name).replace(SUMMARY, summary);
         write(&project.join(file.path()), text.as_bytes())?;
     }
     vendor::unpack(|path, bytes| write(&project.join(VENDOR).join(path), bytes))?;

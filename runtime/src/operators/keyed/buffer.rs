@@ -22,6 +22,8 @@ pub struct Buffer {
     stored: RowCodec,
     schema: SchemaRef,
     chunks: Vec<Chunk>,
+    /// The groups of which rows are stored, by the number under which they are.
+    numbers: BTreeMap<u64, BTreeSet<u8>>,
     /// The number under which rows are stored next.
     next_number: u64,
 }
@@ -73,6 +75,7 @@ impl Buffer {
             stored,
             schema: schema.clone(),
             chunks: Vec::new(),
+            numbers: BTreeMap::new(),
             next_number: 0,
         };
         buffer.restore(state)?;
@@ -156,11 +159,12 @@ impl Buffer {
 
     /// Forgets chunks whose rows have all left, and what is stored of them.
     fn drop_done(&mut self, state: &mut StepState) -> Result<()> {
-        let numbers: BTreeSet<u64> = self.chunks.iter().filter_map(|c| c.number).collect();
         self.chunks.retain(|chunk| !chunk.is_done());
         let left: BTreeSet<u64> = self.chunks.iter().filter_map(|c| c.number).collect();
-        for number in numbers.difference(&left) {
-            state.remove_prefix(&names::rows(*number))?;
+        let gone: Vec<u64> = self.numbers.keys().filter(|n| !left.contains(n)).copied().collect();
+        for number in gone {
+            state.remove_prefix(&names::rows(number))?;
+            self.numbers.remove(&number);
         }
         Ok(())
     }
@@ -193,14 +197,14 @@ impl Buffer {
             let bytes = &names::rows(self.next_number);
             state.put(Key { group: *group, bytes }, value, NEVER)?;
         }
-        self.next_number += u64::from(!stored.is_empty());
-        let groups: BTreeSet<u8> = self
-            .chunks
-            .iter()
-            .flat_map(|c| c.order[c.next..].iter().map(|row| key_group(c.keys.row(*row as usize))))
-            .collect();
-        for group in groups {
-            let key = Key { group, bytes: &[names::HANDLED] };
+        if !stored.is_empty() {
+            self.numbers.insert(self.next_number, stored.into_keys().collect());
+            self.next_number += 1;
+        }
+        // Also for groups whose rows have all left: they are stored as long as others of their
+        // chunk wait.
+        for group in self.numbers.values().flatten().collect::<BTreeSet<_>>() {
+            let key = Key { group: *group, bytes: &[names::HANDLED] };
             state.put(key, &handled.to_le_bytes(), NEVER)?;
         }
         Ok(())
@@ -225,8 +229,7 @@ impl Buffer {
             handled.insert(key.group, time);
             Ok(())
         })?;
-        let mut found: BTreeMap<u64, Vec<ArrayRef>> = BTreeMap::new();
-        let mut all: Vec<(u64, RecordBatch)> = Vec::new();
+        let mut all: Vec<(u64, u8, RecordBatch)> = Vec::new();
         let time = self.time;
         let stored = &self.stored;
         let whole = Arc::new(arrow::datatypes::Schema::new(stored.fields().clone()));
@@ -240,12 +243,16 @@ impl Buffer {
             let left = times(&rows, time).into_iter().enumerate();
             let left = left.filter(|(_, time)| *time >= after).map(|(row, _)| row as u32);
             let left: UInt32Array = left.collect::<Vec<_>>().into();
-            found.entry(number).or_default();
-            all.push((number, take_record_batch(&rows, &left)?));
+            all.push((number, key.group, take_record_batch(&rows, &left)?));
             Ok(())
         })?;
-        self.next_number = found.last_key_value().map_or(0, |(number, _)| number + 1);
-        for (number, rows) in all {
+        for (number, group, rows) in all {
+            self.next_number = self.next_number.max(number + 1);
+            if rows.num_rows() == 0 {
+                state.remove(Key { group, bytes: &names::rows(number) })?;
+                continue;
+            }
+            self.numbers.entry(number).or_default().insert(group);
             self.restore_rows(number, &rows)?;
         }
         Ok(())

@@ -31,7 +31,11 @@ impl NewTimers {
     ///
     /// # Errors
     /// If a key has more than it may have.
-    pub fn of(call: &Call, settings: &[TimerSetting], now: i64) -> Result<Self, CallFailure> {
+    pub fn of(
+        call: &Call,
+        settings: &[TimerSetting],
+        now: fn() -> i64,
+    ) -> Result<Self, CallFailure> {
         let mut sorted: Vec<&TimerSetting> = settings.iter().collect();
         if !settings.is_sorted_by_key(|setting| setting.key) {
             sorted.sort_by_key(|setting| setting.key);
@@ -89,13 +93,13 @@ impl NewTimers {
 
 /// The timer of a setting; `None` if it was cancelled. A time in event time is after `latest`, the
 /// time of what was handled.
-fn timer(setting: &TimerSetting, latest: Option<i64>, now: i64) -> Option<Timer> {
+fn timer(setting: &TimerSetting, latest: Option<i64>, now: fn() -> i64) -> Option<Timer> {
     let (clock, at) = match setting.change {
         TimerChange::Event(at) => {
             (Clock::Event, latest.map_or(at, |latest| at.max(latest.saturating_add(1))))
         }
         TimerChange::Processing(delay) => {
-            (Clock::Processing, now.saturating_add(i64::try_from(delay).unwrap_or(i64::MAX)))
+            (Clock::Processing, now().saturating_add(i64::try_from(delay).unwrap_or(i64::MAX)))
         }
         TimerChange::Cancel => return None,
     };
@@ -113,7 +117,7 @@ pub fn apply(
     (changed, states): (&[u32], &BinaryArray),
     timers: &NewTimers,
     held: &[bool],
-    now: i64,
+    now: fn() -> i64,
     index: &mut TimerIndex,
     memory: &mut Memory,
 ) -> Result<()> {
@@ -192,7 +196,7 @@ pub fn forget_timers(
 
 /// When a key is to be forgotten of which nothing more comes: so long after its last row or timer,
 /// also after one that is still to come.
-fn expires(plan: &KeyedPlan, call: &Call, key: usize, timers: &[Timer], now: i64) -> i64 {
+fn expires(plan: &KeyedPlan, call: &Call, key: usize, timers: &[Timer], now: fn() -> i64) -> i64 {
     let Some(ttl) = plan.state_ttl else { return NEVER };
     let clock = match plan.order {
         Order::EventTime { .. } => Clock::Event,
@@ -200,7 +204,7 @@ fn expires(plan: &KeyedPlan, call: &Call, key: usize, timers: &[Timer], now: i64
     };
     let touched = match clock {
         Clock::Event => call.latest(key).unwrap_or(i64::MIN),
-        Clock::Processing => now,
+        Clock::Processing => now(),
     };
     let waiting = timers.iter().filter(|timer| timer.clock == clock).map(|timer| timer.at).max();
     waiting.map_or(touched, |waiting| waiting.max(touched)).saturating_add(ttl)

@@ -8,9 +8,9 @@
 mod buffer;
 mod call;
 mod changes;
-mod entry;
+pub(crate) mod entry;
 mod memory;
-mod names;
+pub(crate) mod names;
 mod output;
 mod timers;
 mod work;
@@ -65,22 +65,24 @@ pub struct KeyedStep {
     handled: i64,
     /// The latest event time that a row or timer had.
     latest: i64,
-    /// The machine's time, as last told.
-    now: i64,
+    /// The machine's time, for timers that go by it; and up to when these are due.
+    now: fn() -> i64,
+    woken: i64,
     /// At the end of the input: how many timers each key has set since.
     chained: HashMap<Box<[u8]>, u32>,
 }
 
 impl KeyedStep {
-    /// The step with its state, which has acted on event time up to `reached`.
+    /// The step with its state, which has acted on event time up to `reached`. `now` tells the
+    /// machine's time, for timers in processing time.
     ///
     /// # Errors
     /// If the component was not planned, or the state can't be read.
-    pub fn new(
+    pub fn open(
         plan: &KeyedPlan,
         host: &PluginHost,
         mut state: StepState,
-        reached: Watermark,
+        (reached, now): (Watermark, fn() -> i64),
     ) -> Result<Self> {
         let plugin = &plan.plugin;
         let codec = RowCodec::new(&plan.key_fields)
@@ -108,7 +110,8 @@ impl KeyedStep {
             reached,
             handled: reached.lagging(plan.order.lag()).0,
             latest: i64::MIN,
-            now: i64::MIN,
+            now,
+            woken: i64::MIN,
             chained: HashMap::new(),
             plan: plan.clone(),
         })
@@ -181,7 +184,7 @@ impl KeyedStep {
     fn attempt(&mut self, work: &Work, segments: Vec<Segment>, out: &mut Outputs) -> Result<()> {
         let mut waiting = vec![segments];
         while let Some(segments) = waiting.pop() {
-            let prepared = Call::prepare(&self.plan, work, &segments, self.now, &self.memory)?;
+            let prepared = Call::prepare(&self.plan, work, &segments, self.woken, &self.memory)?;
             let Some(mut call) = prepared else { continue };
             let failure = match self.call(work, &mut call)? {
                 Ok((output, timers)) => {
@@ -451,21 +454,20 @@ impl Operator for KeyedStep {
         Ok(())
     }
 
-    fn wants_time(&self) -> bool {
-        true
+    fn wakes_at(&self) -> Option<i64> {
+        self.timers.next(Clock::Processing)
     }
 
-    fn tick(&mut self, now: i64, out: &mut Outputs) -> Result<()> {
-        self.now = self.now.max(now);
-        self.fire(Clock::Processing, self.now, out)?;
-        if self.plan.state_ttl.is_some() && self.buffer.is_none() {
-            lock(&self.memory).state.expire(self.now);
-        }
-        Ok(())
+    fn wake(&mut self, now: i64, out: &mut Outputs) -> Result<()> {
+        self.woken = self.woken.max(now);
+        self.fire(Clock::Processing, self.woken, out)
     }
 
     fn freeze(&mut self, changes: &mut Changes, _: &mut Outputs) -> Result<()> {
         let mut memory = lock(&self.memory);
+        if self.plan.state_ttl.is_some() && self.buffer.is_none() {
+            memory.state.expire((self.now)());
+        }
         if let Some(buffer) = &mut self.buffer {
             buffer.freeze(self.handled, &mut memory.state)?;
         }

@@ -117,6 +117,18 @@ impl TimerIndex {
         Ok(())
     }
 
+    /// When any key may have a timer next.
+    pub fn next(&self, clock: Clock) -> Option<i64> {
+        let spans = match clock {
+            Clock::Event => &self.event,
+            Clock::Processing => &self.processing,
+        };
+        let near = spans.near.peek().map(|Reverse(near)| near.at);
+        let after = spans.loaded.map_or(i64::MIN, |loaded| loaded.saturating_add(1));
+        let far = spans.known.range(after..).next().map(|(span, _)| span.saturating_mul(SPAN));
+        near.into_iter().chain(far).min()
+    }
+
     /// Some keys, at most `max`, that may have timers at or before `until`.
     ///
     /// # Errors

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use redb::{ReadOnlyTable, ReadableDatabase};
+use redb::{ReadOnlyTable, ReadableDatabase, ReadableTable};
 
-use super::{Base, STATE, StepBase, behind, decode_value, start, whole_key};
+use super::{Base, STATE, STEPS, StepBase, behind, decode_value, start, whole_key};
+use crate::database;
 use crate::error::Result;
 use crate::state::key::Key;
 
@@ -116,6 +117,33 @@ impl Reader {
             visit(Key { group, bytes: &key[key_at..] }, value, expires)?;
         }
         Ok(())
+    }
+}
+
+impl Base {
+    /// Reads every entry. Returns how many there are.
+    ///
+    /// # Errors
+    /// `Corrupt` if any is not what was written, or if there are more or fewer than were counted.
+    pub fn verify(&self) -> Result<u64> {
+        let work = |transaction: &redb::ReadTransaction| {
+            let mut entries = 0;
+            for entry in transaction.open_table(STATE)?.iter()? {
+                let (key, stored) = entry?;
+                if decode_value(key.value(), stored.value()).is_none() {
+                    return Ok(None);
+                }
+                entries += 1;
+            }
+            let mut counted = 0;
+            for step in transaction.open_table(STEPS)?.iter()? {
+                let step: StepBase = database::json(step?.1.value())?;
+                counted += step.counts.total();
+            }
+            Ok((entries == counted).then_some(entries))
+        };
+        let entries = database::read(&self.database, &self.path, work)?;
+        entries.ok_or_else(|| self.damaged())
     }
 }
 

@@ -232,15 +232,16 @@ impl<S: Serialize + DeserializeOwned> KeyedBatch<S> {
 
     /// What there is to be kept, once [`next`](Self::next) has come to its end.
     pub(crate) fn finish(mut self) -> Result<Changes, Failure> {
-        if self.current.key < self.starts.len() {
-            if self.current.begun {
-                self.end_key()?;
+        if self.current.begun {
+            if self.next_of_key().is_some() {
+                return Err(Failure::new("`process` returned before it had handled all rows"));
             }
-            if self.current.key < self.starts.len() {
-                return Err(Failure::new("`process` returned before it had handled all keys"));
-            }
+            self.end_key()?;
         }
-        Ok(self.changes)
+        match self.current.key == self.starts.len() {
+            true => Ok(self.changes),
+            false => Err(Failure::new("`process` returned before it had handled all keys")),
+        }
     }
 
     fn begin_key(&mut self) {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::rows::{read_rows, write_row};
@@ -15,7 +16,20 @@ use crate::plan::{Probed, schema_of};
 use crate::planner::ERRORS;
 
 const SHAPE: &str = "a case is golden/CASE/ with config.json, schema.json, input.ndjson, \
-                     expected.PORT.ndjson and expected.errors.ndjson";
+                     expected.PORT.ndjson and expected.errors.ndjson, and step.json for a plugin \
+                     that is not of the world `transform`";
+
+/// What a pipeline says beside a plugin's configuration, for those that need it: `step.json`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StepFile {
+    /// The key of a keyed plugin.
+    pub key: Vec<String>,
+    /// The column of event time, in whose order the rows of a key come.
+    pub event_time: Option<String>,
+    /// The columns by which an aggregate groups; all others are its arguments.
+    pub group: Vec<String>,
+}
 
 /// Rows, and what must become of them.
 pub struct Case {
@@ -23,6 +37,7 @@ pub struct Case {
     directory: PathBuf,
     /// The step's configuration, as JSON.
     pub config: String,
+    pub step: StepFile,
     pub input: RecordBatch,
     /// The ports that have a file. An error may leave out what does not matter.
     pub expected: Ports,
@@ -52,6 +67,11 @@ impl Case {
             path if path.is_file() => json_object(&path)?,
             _ => Map::new(),
         };
+        let step = match directory.join("step.json") {
+            path if path.is_file() => serde_json::from_str(&read_text(&path)?)
+                .map_err(|e| Error::config(format!("cannot read {}", path.display())).with(e))?,
+            _ => StepFile::default(),
+        };
         let input = directory.join("input.ndjson");
         let input = read_rows(&json_lines(&input)?, &schema(&directory.join("schema.json"))?)
             .map_err(|e| Error::config(format!("cannot read {}", input.display())).with(e))?;
@@ -66,7 +86,7 @@ impl Case {
         }
         let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let config = Value::Object(config).to_string();
-        Ok(Self { name, directory, config, input, expected })
+        Ok(Self { name, directory, config, step, input, expected })
     }
 
     /// The file of a port.

@@ -4,6 +4,7 @@ mod bench;
 mod case;
 mod compare;
 mod rows;
+mod worlds;
 
 pub use bench::{Bench, Verdict};
 pub use case::Case;
@@ -17,6 +18,9 @@ type Row = Map<String, Value>;
 
 /// Rows by port. Refused rows are those of the port `errors`, by row; its columns are [`ERROR_KEYS`].
 type Ports = BTreeMap<String, Vec<Row>>;
+
+/// The port of rows that came too late.
+const LATE: &str = "late";
 
 /// What a case says of a refused row.
 const ERROR_KEYS: [&str; 4] = ["row", "code", "column", "message"];
