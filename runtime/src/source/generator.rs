@@ -108,6 +108,7 @@ pub fn open(name: &str, config: &GeneratorConfig, context: &OpenContext) -> Vec<
             rate: config.rate.map(|rate| rate / lanes as f64),
             started: None,
             given: 0,
+            empty_since: None,
         }) as Box<dyn Source>
     };
     (0..lanes).map(lane).collect()
@@ -144,6 +145,8 @@ struct Generator {
     started: Option<Instant>,
     /// Rows given since `started`.
     given: u64,
+    /// Since when the rate has allowed no row.
+    empty_since: Option<Instant>,
 }
 
 impl Source for Generator {
@@ -154,6 +157,7 @@ impl Source for Generator {
                 let elapsed = self.started.get_or_insert_with(Instant::now).elapsed();
                 let due = ((elapsed + RATE_STEP).as_secs_f64() * rate) as u64;
                 if due <= self.given {
+                    self.empty_since.get_or_insert_with(Instant::now);
                     std::thread::park_timeout(wait.min(RATE_STEP));
                     return Ok(Poll::Pending);
                 }
@@ -173,6 +177,7 @@ impl Source for Generator {
         part.rows += count;
         part.changed = true;
         self.last = Some(at);
+        self.empty_since = None;
         self.given += count;
         let rows = make(&self.config, &self.schema, first, count)?;
         Ok(Poll::Batch(Batch::new(rows, origin)))
@@ -180,7 +185,10 @@ impl Source for Generator {
 
     fn activity(&self) -> Activity {
         // Blocks follow one another in time, so that only the last one given holds time back.
-        let last = self.last.map(|at| Reading::busy(self.partitions[at].partition.clone()));
+        let last = self.last.map(|at| Reading {
+            partition: self.partitions[at].partition.clone(),
+            empty_since: self.empty_since,
+        });
         Activity { unread: last.is_none(), reading: last.into_iter().collect() }
     }
 
