@@ -10,7 +10,8 @@ use super::covers::Covers;
 use super::entries::{Entries, Entry, EntryState, Generation, Slot, key_hash};
 use super::expiry::Wakes;
 use super::key::{KEY_GROUPS, Key, NEVER};
-use super::merger::{Merger, Share};
+use super::memory::Share;
+use super::merger::Merger;
 use crate::epoch::Epoch;
 use crate::error::Result;
 
