@@ -56,22 +56,122 @@ plugin = "safe_parse"
 id = "int64"
 country = "string"
 amount = "float64"
+item = "int64"
+t = "timestamp[ms]"
+
+[step.rows]
+sql = "SELECT id, country, amount FROM parse"
 
 [sink.by_country]
 type = "file"
-from = "parse"
+from = "rows"
 path = "disk/out/by_country"
 partition_by = ["country"]
 
 [sink.columns]
 type = "file"
-from = "parse"
+from = "rows"
 path = "disk/out/columns"
 format = "parquet"
 roll = {{ every = "100ms" }}
 "#,
         plugins.display()
     )
+}
+
+/// Everything that remembers, at once: some late rows are read, others become dead letters.
+const PATTERNS: &str = r#"
+[step.fresh]
+from = "parse"
+deduplicate = ["item", "country"]
+within = "1m"
+
+[step.keys]
+sql = "SELECT item, country FROM fresh"
+
+[step.totals]
+sql = """SELECT country, cast(w.start AS bigint) AS s, count(*) AS n, sum(amount) AS total
+         FROM (SELECT *, tumble(t, INTERVAL '30 seconds') AS w FROM parse) GROUP BY country, w"""
+
+[step.sliding]
+allowed_lateness = "5s"
+sql = """SELECT country, cast(w.start AS bigint) AS s, count(*) AS n, count(DISTINCT item) AS items
+         FROM (SELECT *, hop(t, INTERVAL '10 seconds', INTERVAL '60 seconds') AS w FROM parse)
+         GROUP BY country, w"""
+
+[step.sessions]
+sql = """SELECT country, cast(w.start AS bigint) AS s, cast(w.end AS bigint) AS e, count(*) AS n
+         FROM (SELECT country, session(t, CASE WHEN country = 'DE' THEN INTERVAL '30 milliseconds'
+         ELSE INTERVAL '50 milliseconds' END) AS w FROM parse) GROUP BY country, w"""
+
+[step.busiest]
+sql = """SELECT cast(w.start AS bigint) AS s, max(n) AS n, count(*) AS windows FROM
+         (SELECT n, tumble(w, INTERVAL '5 minutes') AS w FROM (SELECT country, count(*) AS n,
+         tumble(t, INTERVAL '15 seconds') AS w FROM parse GROUP BY country, w)) GROUP BY w"""
+
+[step.running]
+output_mode = "update"
+sql = "SELECT country, count(*) AS n, sum(amount) AS total FROM parse GROUP BY country"
+
+[step.velocity]
+from = "parse"
+plugin = "velocity"
+key = ["country"]
+config = { within = "10s", amount = "amount", max_count = 100, flagged = "fast" }
+
+[sink.keys]
+type = "file"
+from = "keys"
+path = "disk/out/keys"
+
+[sink.totals]
+type = "file"
+from = "totals"
+path = "disk/out/totals"
+format = "parquet"
+
+[sink.sliding]
+type = "file"
+from = "sliding"
+path = "disk/out/sliding"
+
+[sink.late]
+type = "file"
+from = "sliding.late"
+path = "disk/out/late"
+
+[sink.sessions]
+type = "file"
+from = "sessions"
+path = "disk/out/sessions"
+roll = { every = "50ms" }
+
+[sink.busiest]
+type = "file"
+from = "busiest"
+path = "disk/out/busiest"
+
+[sink.running]
+type = "file"
+from = "running"
+path = "disk/out/running"
+
+[sink.velocity]
+type = "file"
+from = ["velocity", "velocity.fast"]
+path = "disk/out/velocity"
+"#;
+
+/// The sinks of [`PATTERNS`] that get each row once.
+const FINAL: [&str; 7] =
+    ["keys", "totals", "sliding", "late", "sessions", "busiest", "velocity"];
+
+/// What is in sight of all patterns.
+fn published(fixture: &Fixture, when: &str) -> Published {
+    let mut published = fixture.published(&SINKS);
+    published.sinks.extend(FINAL.iter().map(|sink| Row::all_of(&fixture.out(sink))));
+    published.sinks.push(Row::merged(&fixture.out("running"), &["country"], when));
+    published
 }
 
 const SINKS: [&str; 2] = ["by_country", "columns"];
