@@ -308,6 +308,13 @@ fn event_time_is_checked_where_it_is_declared() {
     assert!(found.message.contains("not a timestamp"), "{found:#?}");
     let found = mistake(&format!("{}{}", time("other"), sql("SELECT * FROM a")));
     assert!(found.message.contains("has event time already"), "{found:#?}");
+    // What SQL makes of numbers is in nanoseconds.
+    let seconds = sql("SELECT *, to_timestamp(k) AS at FROM b");
+    let (sandbox, text) = pipeline(&format!("{}{seconds}", time("at")));
+    let plan = sandbox.check(&text).plan;
+    let node = plan.nodes.iter().find(|node| node.name == "s#time").unwrap();
+    assert!(node.event_time.is_some());
+    assert_eq!(node.ports[0].schema.field(5).data_type().to_string(), "Timestamp(µs)");
     let (sandbox, text) = pipeline(&format!("{}{}", time("other"), sql("SELECT * FROM b")));
     let plan = sandbox.check(&text).plan;
     let declared: Vec<_> = plan

@@ -18,11 +18,38 @@ const COUNTRIES: [&str; 3] = ["DE", "FR", "US"];
 const BROKEN_EVERY: usize = 17;
 const WRONG_TYPE_EVERY: usize = 23;
 
+/// When the first rows of each file were, and the time from one to the next, in milliseconds. Rows
+/// are out of order by less than [`DISORDER`], but for every so many-th, which is [`VERY_LATE`].
+const START: i64 = 1_700_000_000_000;
+const STEP: i64 = 250;
+const DISORDER: usize = 1500;
+const VERY_LATE_EVERY: usize = 13;
+const VERY_LATE: i64 = 30_000;
+
 /// How many rows a pipeline reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Input {
     pub files: usize,
     pub rows_per_file: usize,
+}
+
+impl Input {
+    /// The row `id`, with what is wrong with it.
+    fn line(self, id: usize) -> String {
+        let (country, amount) = (country(id), amount(id));
+        let within = id % self.rows_per_file;
+        let late = if within % VERY_LATE_EVERY == VERY_LATE_EVERY / 2 { VERY_LATE } else { 0 };
+        let t = START + within as i64 * STEP - (id * 7919 % DISORDER) as i64 - late;
+        let item = within / 2;
+        let rest = format!(
+            "\"country\":\"{country}\",\"amount\":{amount},\"t\":{t},\"item\":{item}"
+        );
+        match fault(id) {
+            Fault::None => format!("{{\"id\":{id},{rest}}}"),
+            Fault::Broken => format!("{{\"id\":{id},{rest}"),
+            Fault::WrongType => format!("{{\"id\":\"no number\",{rest},\"was\":{id}}}"),
+        }
+    }
 }
 
 /// A pipeline's directory: its file, its input in `data`, and in `disk` all that it writes.
@@ -39,7 +66,7 @@ impl Fixture {
         fs::create_dir(fixture.path().join("data")).unwrap();
         for file in 0..input.files {
             let first = file * input.rows_per_file;
-            let lines = (first..first + input.rows_per_file).map(|id| line(id) + "\n");
+            let lines = (first..first + input.rows_per_file).map(|id| input.line(id) + "\n");
             fs::write(fixture.data(file), lines.collect::<String>()).unwrap();
         }
         fs::write(fixture.pipeline(), pipeline).unwrap();
@@ -56,6 +83,21 @@ impl Fixture {
 
     pub fn disk(&self) -> PathBuf {
         self.path().join("disk")
+    }
+
+    /// Lets the next run have so many tasks.
+    pub fn set_parallelism(&self, parallelism: usize) {
+        let text = fs::read_to_string(self.pipeline()).unwrap();
+        let lines = text.lines().map(|line| match line.starts_with("parallelism = ") {
+            true => format!("parallelism = {parallelism}\n"),
+            false => format!("{line}\n"),
+        });
+        fs::write(self.pipeline(), lines.collect::<String>()).unwrap();
+    }
+
+    /// The dead letters in sight.
+    pub fn letters(&self) -> Vec<Letter> {
+        Letter::read_all(&self.disk().join("checkpoint/dead-letters"))
     }
 
     /// A sink's directory.
@@ -111,7 +153,7 @@ impl Fixture {
                 code: code.to_owned(),
                 partition: format!("data/{:02}.ndjson", id / self.input.rows_per_file),
                 row: (id % self.input.rows_per_file) as u64,
-                payload: line(id),
+                payload: self.input.line(id),
             });
         }
         letters.sort();
@@ -122,7 +164,7 @@ impl Fixture {
     pub fn published(&self, sinks: &[&str]) -> Published {
         Published {
             sinks: sinks.iter().map(|sink| Row::read_all(&self.out(sink))).collect(),
-            letters: Letter::read_all(&self.disk().join("checkpoint/dead-letters")),
+            letters: self.letters(),
         }
     }
 
@@ -165,16 +207,6 @@ fn country(id: usize) -> &'static str {
 
 fn amount(id: usize) -> f64 {
     id as f64 / 4.0
-}
-
-fn line(id: usize) -> String {
-    let (country, amount) = (country(id), amount(id));
-    let rest = format!("\"country\":\"{country}\",\"amount\":{amount}");
-    match fault(id) {
-        Fault::None => format!("{{\"id\":{id},{rest}}}"),
-        Fault::Broken => format!("{{\"id\":{id},{rest}"),
-        Fault::WrongType => format!("{{\"id\":\"no number\",{rest},\"was\":{id}}}"),
-    }
 }
 
 /// Hears of nothing.

@@ -5,6 +5,7 @@ mod epochs;
 mod every_step;
 mod full_disk;
 mod kill;
+mod stateful;
 
 pub mod fixture;
 mod published;

@@ -1,11 +1,13 @@
 //! What a pipeline has brought into sight, read back as a user would read it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
+
+use crate::harness::canonical;
 
 /// The output of a pipeline, each part sorted: two of them are equal if they hold the same rows
 /// equally often.
@@ -62,6 +64,36 @@ impl Row {
         Self(format!("{id} {country} {amount}"))
     }
 
+    /// The row as it is, its columns in order.
+    fn of(record: Map<String, Value>) -> Self {
+        Self(canonical(&Value::Object(record).to_string()))
+    }
+
+    /// All rows of a file sink in `directory`, as they are.
+    pub fn all_of(directory: &Path) -> Vec<Self> {
+        let mut rows: Vec<Self> = records_in(directory).into_iter().map(Self::of).collect();
+        rows.sort();
+        rows
+    }
+
+    /// What is left of the changes in `directory` once they are merged by the columns `keys`. None
+    /// of them may come twice.
+    #[track_caller]
+    pub fn merged(directory: &Path, keys: &[&str], when: &str) -> Vec<Self> {
+        let mut table: BTreeMap<Vec<String>, Self> = BTreeMap::new();
+        let mut changes: BTreeSet<Self> = BTreeSet::new();
+        for record in records_in(directory) {
+            let key = keys.iter().map(|key| record[*key].to_string()).collect();
+            let row = Self::of(record);
+            let twice = format!("{when}: a change came twice in {}: {row:?}", directory.display());
+            assert!(changes.insert(row.clone()), "{twice}");
+            table.insert(key, row);
+        }
+        let mut rows: Vec<Self> = table.into_values().collect();
+        rows.sort();
+        rows
+    }
+
     /// All rows of a file sink in `directory`, whatever its format.
     pub fn read_all(directory: &Path) -> Vec<Self> {
         let mut rows = Vec::new();
@@ -98,9 +130,12 @@ impl Letter {
     }
 }
 
-/// What is in the files of a sink, leaving out what their directories' names say.
+/// What is in the files of a sink, leaving out what their directories' names say: epoch by epoch,
+/// as those stand in the files' names.
 pub fn records_in(directory: &Path) -> Vec<Map<String, Value>> {
-    visible_files(directory).iter().flat_map(|path| records(path)).collect()
+    let mut files = visible_files(directory);
+    files.sort();
+    files.iter().flat_map(|path| records(path)).collect()
 }
 
 /// The files that a reader of `directory` would take.
