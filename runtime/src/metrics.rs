@@ -36,8 +36,11 @@ pub struct NodeMetrics {
 /// How far event time has come at a node, and who holds it back.
 #[derive(Debug, Default)]
 pub struct TimeMetrics {
-    lanes: Mutex<BTreeMap<usize, (InputTime, Option<Arc<Partition>>)>>,
+    lanes: Mutex<BTreeMap<usize, LaneTime>>,
 }
+
+/// A lane's event time, and the partition that holds it back.
+type LaneTime = (InputTime, Option<Arc<Partition>>);
 
 impl TimeMetrics {
     /// What one lane says, with the partition that holds it back.

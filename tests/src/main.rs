@@ -15,6 +15,7 @@ mod hostile;
 mod hostile_keyed;
 mod keyed;
 mod keyed_operator;
+mod once_more;
 mod operators;
 mod plugin_command;
 mod plugins;

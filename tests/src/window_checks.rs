@@ -104,6 +104,8 @@ fn windows_of_every_kind_are_planned() {
     let computed = "session(ts, CASE WHEN v = 'x' THEN INTERVAL '1 minute' ELSE INTERVAL '5 \
                     minutes' END)";
     assert_eq!(of(computed), WindowKind::Session);
+    assert_eq!(of("session(ts, k * INTERVAL '1 minute')"), WindowKind::Session);
+    assert_eq!(of("hop(ts, INTERVAL '1 second', 60 * INTERVAL '1 second')"), hop);
 }
 
 /// The second level groups by the first one's windows, or by others over them.
@@ -306,6 +308,13 @@ fn event_time_is_checked_where_it_is_declared() {
     assert!(found.message.contains("not a timestamp"), "{found:#?}");
     let found = mistake(&format!("{}{}", time("other"), sql("SELECT * FROM a")));
     assert!(found.message.contains("has event time already"), "{found:#?}");
+    // What SQL makes of numbers is in nanoseconds.
+    let seconds = sql("SELECT *, to_timestamp(k) AS at FROM b");
+    let (sandbox, text) = pipeline(&format!("{}{seconds}", time("at")));
+    let plan = sandbox.check(&text).plan;
+    let node = plan.nodes.iter().find(|node| node.name == "s#time").unwrap();
+    assert!(node.event_time.is_some());
+    assert_eq!(node.ports[0].schema.field(5).data_type().to_string(), "Timestamp(µs)");
     let (sandbox, text) = pipeline(&format!("{}{}", time("other"), sql("SELECT * FROM b")));
     let plan = sandbox.check(&text).plan;
     let declared: Vec<_> = plan

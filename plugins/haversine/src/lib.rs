@@ -45,7 +45,7 @@ impl Scalar for Haversine {
                 .into_iter()
                 .chain([("longitude", lon1, 180.0), ("longitude", lon2, 180.0)])
             {
-                if !(value.abs() <= max) {
+                if value.is_nan() || value.abs() > max {
                     errors.error(row as u32, "no_place", format!("{value} is no {name}"));
                     return None;
                 }

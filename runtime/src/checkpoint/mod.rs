@@ -1,5 +1,6 @@
 //! Progress made durable: the protocol decides, the store remembers.
 
+mod branch;
 mod changes;
 mod history;
 mod open;
@@ -9,6 +10,7 @@ mod alignment;
 mod protocol;
 
 pub use alignment::Alignment;
+pub use branch::branch;
 pub use changes::{StepChange, compare};
 pub use history::{EpochRecord, Output};
 pub use open::{Checkpoint, open};

@@ -10,6 +10,8 @@ use signal_hook::iterator::Signals;
 
 use super::check::load;
 use super::progress::Terminal;
+use crate::checkpoint::branch;
+use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::job::{self, JobOptions};
 use crate::plan::Plan;
@@ -35,6 +37,10 @@ pub struct RunArguments {
     /// With --into: leave out rows whose event time is before this one (RFC 3339).
     #[arg(long, value_name = "TIME", requires = "into")]
     since: Option<jiff::Timestamp>,
+    /// With --into: go on from this epoch of the checkpoint, with the state and the positions that
+    /// it had then. The pipeline must not be running.
+    #[arg(long, value_name = "NUMBER", requires = "into", conflicts_with = "since")]
+    epoch: Option<u64>,
 }
 
 pub fn run(arguments: &RunArguments) -> Result<ExitCode> {
@@ -44,7 +50,12 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode> {
     };
     if let Some(into) = &arguments.into {
         let into = std::path::absolute(into).map_err(|e| Error::io("find", into, e))?;
+        let checkpoint = pipeline.plan.checkpoint.directory.clone();
         pipeline.plan.redirect(&into);
+        if let Some(epoch) = arguments.epoch {
+            let (plan, epoch) = (&pipeline.plan, Epoch(epoch));
+            branch(&checkpoint, &plan.checkpoint.directory, &plan.name, epoch)?;
+        }
     }
     if let Some(since) = &arguments.since
         && !pipeline.plan.leave_out_before(since.as_microsecond())

@@ -16,6 +16,7 @@ pub enum StateCommand {
     List {
         /// The pipeline file.
         file: PathBuf,
+        /// The step's name.
         step: Option<String>,
         /// Show so many entries.
         #[arg(long, default_value_t = 20)]
@@ -31,6 +32,7 @@ pub enum StateCommand {
     Get {
         /// The pipeline file.
         file: PathBuf,
+        /// The step's name.
         step: String,
         /// The value of the key's only column, or a JSON array of the values of all.
         key: String,
@@ -42,6 +44,7 @@ pub enum StateCommand {
     Stats {
         /// The pipeline file.
         file: PathBuf,
+        /// The step's name.
         step: Option<String>,
         /// Print one JSON object per line.
         #[arg(long)]

@@ -120,7 +120,7 @@ impl Builder<'_> {
         &mut self,
         step: &Named<StepConfig>,
         config: &SqlConfig,
-        lowered: sql::Lowered,
+        mut lowered: sql::Lowered,
     ) -> bool {
         if !lowered.aggregates
             && let Some((place, key)) = aggregate_key(config)
@@ -128,6 +128,9 @@ impl Builder<'_> {
             let message = format!("`{key}` for a query without an aggregate");
             self.error(place, message, "remove it, or add GROUP BY");
             return false;
+        }
+        if let Some(time) = &config.event_time {
+            self.in_microseconds(&step.name, &time.column, &mut lowered);
         }
         let main = lowered.main.node;
         let mut ports = std::mem::take(&mut self.nodes[main].ports);

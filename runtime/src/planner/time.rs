@@ -1,12 +1,13 @@
 //! Where event time is declared, and which streams still have it.
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, TimeUnit};
 
-use super::build::Builder;
+use super::build::{Builder, ports_with_errors};
 use super::names::{ERRORS, LATE};
 use crate::config::{EventTimeConfig, Timespan};
 use crate::diagnostic::{Diagnostic, suggest};
-use crate::plan::{EventTime, Input, Port, TimeColumn, Times, times};
+use crate::plan::{EventTime, Input, Node, NodeKind, Port, ProjectPlan, TimeColumn, Times, times};
+use crate::sql::{self, Lowered};
 
 impl Builder<'_> {
     /// Checks the event time that `step` declares for rows of `ports`, and notes it there.
@@ -62,6 +63,31 @@ impl Builder<'_> {
             idle: config.idle.0,
             since: None,
         })
+    }
+
+    /// Event time is in microseconds; SQL's own functions give other units.
+    pub(super) fn in_microseconds(&mut self, step: &str, column: &str, lowered: &mut Lowered) {
+        let Ok(at) = lowered.schema.index_of(column) else { return };
+        let DataType::Timestamp(unit, zone) = lowered.schema.field(at).data_type() else { return };
+        if *unit == TimeUnit::Microsecond {
+            return;
+        }
+        let target = DataType::Timestamp(TimeUnit::Microsecond, zone.clone());
+        let (exprs, schema) = sql::with_type(&lowered.schema, at, &target);
+        let mut ports = ports_with_errors(schema.clone());
+        ports[0].times = self.times_of(&[lowered.main]);
+        let plan =
+            ProjectPlan { columns: None, filter: None, exprs: Some(exprs), schema: schema.clone() };
+        let node = self.node(Node {
+            name: format!("{step}#time"),
+            kind: NodeKind::Project(plan),
+            inputs: vec![lowered.main],
+            ports,
+            event_time: None,
+        });
+        lowered.main = Input { node, port: 0 };
+        lowered.errors.push(Input { node, port: 1 });
+        lowered.schema = schema;
     }
 
     /// The times that all of these have.

@@ -46,6 +46,14 @@ pub enum Staged {
     File(StagedFile),
 }
 
+impl Staged {
+    /// The sink's node.
+    pub fn sink(&self) -> &str {
+        let Self::File(file) = self;
+        &file.sink
+    }
+}
+
 /// A finished file beside the directory where it will be seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedFile {

@@ -19,7 +19,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
-use super::{Relation, SqlError, barrier, functions};
+use super::{Relation, SqlError, barrier, functions, intervals};
 use crate::plan::SqlFunction;
 
 /// Functions and optimiser, built once: they are the same for every pipeline.
@@ -38,6 +38,7 @@ static STATE: LazyLock<SessionState> = LazyLock::new(|| {
         .with_optimizer_rules(rules);
     let scalars = builder.scalar_functions().get_or_insert_default();
     scalars.extend(functions::all().iter().cloned());
+    builder.expr_planners().get_or_insert_default().insert(0, Arc::new(intervals::Multiply));
     builder.build()
 });
 

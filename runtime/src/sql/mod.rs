@@ -6,6 +6,7 @@ mod barrier;
 mod context;
 mod functions;
 mod inline;
+mod intervals;
 mod join;
 mod lower;
 mod purity;
@@ -18,11 +19,11 @@ pub use lower::{Lowered, lower};
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{Column, Literal};
+use datafusion::physical_expr::expressions::{CastExpr, Column, Literal};
 
 use crate::error::Error;
 use crate::plan::Endpoint;
@@ -91,4 +92,18 @@ pub fn conform(from: &SchemaRef, to: &SchemaRef) -> Vec<Arc<dyn PhysicalExpr>> {
         }
     };
     to.fields().iter().map(expr).collect()
+}
+
+/// Expressions that bring column `at` of rows of this schema to another type, and the schema of
+/// what they give.
+pub fn with_type(
+    schema: &SchemaRef,
+    at: usize,
+    target: &DataType,
+) -> (Vec<Arc<dyn PhysicalExpr>>, SchemaRef) {
+    let mut exprs = conform(schema, schema);
+    let mut fields = schema.fields().to_vec();
+    exprs[at] = Arc::new(CastExpr::new(exprs[at].clone(), target.clone(), None));
+    fields[at] = Arc::new(fields[at].as_ref().clone().with_data_type(target.clone()));
+    (exprs, Arc::new(Schema::new(fields)))
 }

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::base::Base;
 use super::changes::Changes;
 use super::key::groups_of_task;
-use super::merger::{History, Limits, Merger, Waiting};
+use super::memory::Limits;
+use super::merger::{History, Merger, Waiting};
 use super::segment::{EXTENSION, Segment, state_directory};
 use super::step::StepState;
 use crate::epoch::Epoch;
@@ -154,7 +156,7 @@ impl StateBackend {
             merged: self.merger.base.merged(),
             waiting_segments: segments,
             waiting_bytes: bytes,
-            memory_bytes: self.merger.used(),
+            memory_bytes: self.merger.used.load(Ordering::Relaxed),
         }
     }
 

@@ -35,6 +35,8 @@ pub(super) struct Entries {
     free: Vec<Slot>,
     /// Made by the first search for a prefix.
     index: Option<BTreeSet<IndexKey>>,
+    /// Keys that begin so are not in the index.
+    unindexed: Option<u8>,
     hand: Slot,
     /// The memory that all entries take.
     bytes: usize,
@@ -154,11 +156,23 @@ impl Entries {
             link,
             |link| KeyHash(link.hash).spread(),
         );
-        if let Some(index) = &mut self.index {
+        let unindexed = self.is_unindexed(key.bytes);
+        if let Some(index) = self.index.as_mut().filter(|_| !unindexed) {
             index.insert(index_key(key.bytes, slot));
             self.bytes += INDEX_BYTES;
         }
         slot
+    }
+
+    /// From now on keys that begin with this byte are found one by one: a search for a prefix of
+    /// theirs looks at all entries.
+    pub fn leave_unindexed(&mut self, first: u8) {
+        self.unindexed = Some(first);
+        self.bytes -= self.index.take().map_or(0, |index| index.len() * INDEX_BYTES);
+    }
+
+    fn is_unindexed(&self, key: &[u8]) -> bool {
+        self.unindexed.is_some() && key.first().copied() == self.unindexed
     }
 
     fn place(&mut self, mut entry: Entry) -> Slot {
@@ -210,7 +224,8 @@ impl Entries {
             link.remove();
         }
         self.bytes -= ENTRY_BYTES + data.capacity();
-        if let Some(index) = &mut self.index {
+        let unindexed = self.is_unindexed(&data[..key_len]);
+        if let Some(index) = self.index.as_mut().filter(|_| !unindexed) {
             index.remove(&index_key(&data[..key_len], slot));
             self.bytes -= INDEX_BYTES;
         }
@@ -223,7 +238,8 @@ impl Entries {
         let (first, second, _) = index_key(prefix, 0);
         let (last_first, last_second) = last_index_key(prefix);
         let range = (first, second, 0)..=(last_first, last_second, Slot::MAX);
-        let index = self.index.as_ref().filter(|_| !prefix.is_empty());
+        let index =
+            self.index.as_ref().filter(|_| !prefix.is_empty() && !self.is_unindexed(prefix));
         let all = if index.is_none() { 0..self.slots() } else { 0..0 };
         let indexed = index.into_iter().flat_map(move |index| index.range(range.clone()));
         let slots = indexed.map(|(_, _, slot)| *slot).chain(all);
@@ -238,8 +254,9 @@ impl Entries {
             return;
         }
         let used = (0..self.slots()).filter(|slot| self.at(*slot).state != EntryState::Free);
-        let index: BTreeSet<IndexKey> =
-            used.map(|slot| index_key(self.at(slot).key().bytes, slot)).collect();
+        let keys = used.map(|slot| (self.at(slot).key().bytes, slot));
+        let keys = keys.filter(|(key, _)| !self.is_unindexed(key));
+        let index: BTreeSet<IndexKey> = keys.map(|(key, slot)| index_key(key, slot)).collect();
         self.bytes += index.len() * INDEX_BYTES;
         self.index = Some(index);
     }

@@ -4,6 +4,7 @@ mod backend;
 mod covers;
 mod entries;
 mod expiry;
+mod memory;
 mod merger;
 mod step;
 

@@ -10,7 +10,8 @@ use super::covers::Covers;
 use super::entries::{Entries, Entry, EntryState, Generation, Slot, key_hash};
 use super::expiry::Wakes;
 use super::key::{KEY_GROUPS, Key, NEVER};
-use super::merger::{Merger, Share};
+use super::memory::Share;
+use super::merger::Merger;
 use crate::epoch::Epoch;
 use crate::error::Result;
 
@@ -258,6 +259,12 @@ impl StepState {
             self.expiring = true;
             self.wakes.add(slot, entry);
         }
+    }
+
+    /// Keys that begin with this byte will be asked for one by one: no index is kept of them, by
+    /// which a scan of a prefix would find them sooner.
+    pub fn leave_unindexed(&mut self, first: u8) {
+        self.entries.leave_unindexed(first);
     }
 
     /// Visits every entry whose key begins with `prefix`, in any order.

@@ -154,11 +154,17 @@ impl World {
         self.running = None;
         let store = Store::open(&self.directory, "world", &*self.storage)?;
         let kept: Vec<Epoch> = store.recover()?.history.into_keys().collect();
+        drop(store);
         let Some(to) = kept.get(random.random_range(0..kept.len().max(1))) else {
             return Ok(Epoch(0));
         };
-        store.rewind(*to)?;
+        self.rewind_to(*to)?;
         Ok(*to)
+    }
+
+    pub fn rewind_to(&mut self, to: Epoch) -> Result<()> {
+        self.running = None;
+        Store::open(&self.directory, "world", &*self.storage)?.rewind(to)
     }
 
     pub fn running(&mut self) -> &mut Running {

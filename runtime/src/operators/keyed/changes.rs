@@ -151,7 +151,7 @@ pub fn apply(
     for (key, timer) in &timers.set {
         let user = work.keys.key(call.keys[*key]);
         let is_held = held.get(*key).copied().unwrap_or_default();
-        index.set(&mut memory.state, user, *timer, call.stored.timers(*key), is_held)?;
+        index.set(user, *timer, call.stored.timers(*key), is_held);
     }
     Ok(())
 }

@@ -16,10 +16,13 @@ pub struct Memory {
     /// The keys of the call that runs: which of a table's they are.
     call: Option<(Arc<KeyTable>, Vec<u32>)>,
     /// What it has written, with the number of the key; `None` where it was removed.
-    written: BTreeMap<(u8, Vec<u8>), (u32, Option<Vec<u8>>)>,
+    written: BTreeMap<(u8, Vec<u8>), Written>,
     /// Why the state could not be read. No fault of the plugin.
     failure: Option<Error>,
 }
+
+/// The number of a key in the call, and what it has written there.
+type Written = (u32, Option<Vec<u8>>);
 
 impl Memory {
     pub fn new(state: StepState) -> Self {

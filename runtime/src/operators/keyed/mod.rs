@@ -94,6 +94,7 @@ impl KeyedStep {
             Order::Arrival { .. } => None,
         };
         let partition = Partition { source: plugin.step.clone(), name: String::new() };
+        state.leave_unindexed(names::ENTRY);
         Ok(Self {
             loaded: host.planned(&plugin.digest)?,
             refuser: Refuser {
@@ -471,6 +472,7 @@ impl Operator for KeyedStep {
         if let Some(buffer) = &mut self.buffer {
             buffer.freeze(self.handled, &mut memory.state)?;
         }
+        self.timers.freeze(&mut memory.state)?;
         memory.state.freeze(changes)
     }
 

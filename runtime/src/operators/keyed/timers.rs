@@ -1,8 +1,9 @@
 //! Which keys have timers when.
 //!
 //! A timer itself is part of its key's entry. What is kept here only finds the keys: by spans of a
-//! minute, of which only those that time has reached are in memory. It may name keys whose timer
-//! was moved or cancelled since; whoever asks looks at the entry.
+//! minute, of which only those that time has reached, and what is new since the last freeze, are in
+//! memory. It may name keys whose timer was moved or cancelled since; whoever asks looks at the
+//! entry.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -27,11 +28,21 @@ pub struct TimerIndex {
 #[derive(Debug)]
 struct Spans {
     clock: Clock,
-    /// The spans in which any key has a timer, and which groups these keys are of.
-    known: BTreeMap<i64, Groups>,
+    /// The spans in which any key has a timer.
+    known: BTreeMap<i64, Span>,
     /// All spans up to this one are in `near`.
     loaded: Option<i64>,
     near: BinaryHeap<Reverse<Near>>,
+}
+
+/// What is known of a span.
+#[derive(Debug, Default)]
+struct Span {
+    /// The groups whose keys are stored.
+    stored: Groups,
+    /// Keys that came since the last freeze. Most timers of a busy stream are over before they
+    /// would have to be stored.
+    new: Vec<(u8, Box<[u8]>)>,
 }
 
 /// A key with a timer.
@@ -55,6 +66,10 @@ impl Groups {
         new
     }
 
+    fn is_empty(self) -> bool {
+        self.0 == [0; 4]
+    }
+
     fn iter(self) -> impl Iterator<Item = u8> {
         (0..=255_u8).filter(move |g| self.0[usize::from(g / 64)] & (1 << (g % 64)) != 0)
     }
@@ -70,7 +85,7 @@ impl TimerIndex {
         state.scan(&[names::SPAN], &mut |key, _| {
             let damaged = || Error::corrupt("the stored timers of a step are damaged");
             let (clock, span) = names::read_span(key.bytes).ok_or_else(damaged)?;
-            index.of(clock).known.entry(span).or_default().add(key.group);
+            index.of(clock).known.entry(span).or_default().stored.add(key.group);
             Ok(())
         })?;
         Ok(index)
@@ -85,17 +100,7 @@ impl TimerIndex {
 
     /// Notes a timer of `key`, which had the timers `before`. A timer that is `held` is not given
     /// out any more, but kept.
-    ///
-    /// # Errors
-    /// If the state can't be written.
-    pub fn set(
-        &mut self,
-        state: &mut StepState,
-        key: Key,
-        timer: Timer,
-        before: &[Timer],
-        held: bool,
-    ) -> Result<()> {
+    pub fn set(&mut self, key: Key, timer: Timer, before: &[Timer], held: bool) {
         let span = timer.at.div_euclid(SPAN);
         let spans = self.of(timer.clock);
         let is_near = spans.loaded.is_some_and(|loaded| span <= loaded);
@@ -103,16 +108,33 @@ impl TimerIndex {
             let near = Near { at: timer.at, group: key.group, key: key.bytes.into() };
             spans.near.push(Reverse(near));
         }
-        if spans.known.entry(span).or_default().add(key.group) {
-            let bytes = &names::span(timer.clock, span);
-            state.put(Key { group: key.group, bytes }, &[], NEVER)?;
-        }
+        let known = spans.known.entry(span).or_default();
         let is_same = |b: &Timer| b.clock == timer.clock && b.at.div_euclid(SPAN) == span;
         // A span that was loaded may have been removed since, and its timers with it.
         if is_near || !before.iter().any(is_same) {
-            let mut name = names::timers(timer.clock, span);
-            name.extend(key.bytes);
-            state.put(Key { group: key.group, bytes: &name }, &[], NEVER)?;
+            known.new.push((key.group, key.bytes.into()));
+        }
+    }
+
+    /// Stores what is new.
+    ///
+    /// # Errors
+    /// If the state can't be written.
+    pub fn freeze(&mut self, state: &mut StepState) -> Result<()> {
+        for spans in [&mut self.event, &mut self.processing] {
+            for (span, known) in &mut spans.known {
+                let mut name = names::timers(spans.clock, *span);
+                let length = name.len();
+                for (group, key) in known.new.drain(..) {
+                    if known.stored.add(group) {
+                        let bytes = &names::span(spans.clock, *span);
+                        state.put(Key { group, bytes }, &[], NEVER)?;
+                    }
+                    name.truncate(length);
+                    name.extend(&key);
+                    state.put(Key { group, bytes: &name }, &[], NEVER)?;
+                }
+            }
         }
         Ok(())
     }
@@ -167,16 +189,20 @@ impl TimerIndex {
     /// If the state can't be written.
     pub fn forget(&mut self, state: &mut StepState, clock: Clock, until: i64) -> Result<()> {
         let spans = self.of(clock);
-        while let Some((span, groups)) = spans.known.first_key_value().map(|(s, g)| (*s, *g)) {
+        while let Some(first) = spans.known.first_entry() {
+            let span = *first.key();
             if span.saturating_add(1).saturating_mul(SPAN) > until {
                 return Ok(());
+            }
+            let groups = first.remove().stored;
+            if groups.is_empty() {
+                continue;
             }
             state.remove_prefix(&names::timers(clock, span))?;
             let bytes = &names::span(clock, span);
             for group in groups.iter() {
                 state.remove(Key { group, bytes })?;
             }
-            spans.known.remove(&span);
         }
         Ok(())
     }
@@ -190,15 +216,17 @@ impl Spans {
         if after > reached {
             return Ok(false);
         }
-        let Some((&span, _)) = self.known.range(after..=reached).next() else {
+        let Some((&span, known)) = self.known.range(after..=reached).next() else {
             self.loaded = Some(reached);
             return Ok(false);
         };
-        let mut keys: Vec<(u8, Box<[u8]>)> = Vec::new();
-        state.scan(&names::timers(self.clock, span), &mut |key, _| {
-            keys.push((key.group, names::timer_key(key.bytes).into()));
-            Ok(())
-        })?;
+        let mut keys = known.new.clone();
+        if !known.stored.is_empty() {
+            state.scan(&names::timers(self.clock, span), &mut |key, _| {
+                keys.push((key.group, names::timer_key(key.bytes).into()));
+                Ok(())
+            })?;
+        }
         let mut name = Vec::new();
         for (group, key) in keys {
             name.clear();

@@ -20,6 +20,9 @@ use crate::error::{Error, Result};
 use crate::plan::{AggregatePlan, WindowPlan};
 use crate::state::{EncodedRows, RowCodec};
 
+/// What the key of a group takes, more or less: to ask the table would cost more.
+const KEY_BYTES: usize = 64;
+
 /// What is the same for all groups of a step.
 pub(super) struct Aggregation {
     aggregates: Vec<AggregatePlan>,
@@ -164,12 +167,14 @@ impl Groups {
         })
     }
 
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// About how much memory the groups take.
+    pub fn bytes(&self) -> usize {
+        let states: usize = self.accumulators.iter().map(|a| a.size()).sum();
+        states + self.len * KEY_BYTES
     }
 
     fn intern(&mut self, keys: &[ArrayRef], rows: usize) -> Result<()> {

@@ -13,7 +13,7 @@ use super::input::{Input, Times};
 use super::output::Spans;
 use super::panes::pick;
 use super::store::{KeyGroups, Pane};
-use super::{Core, GROUPS_MAX};
+use super::{BYTES_MAX, Core};
 use crate::config::OutputMode;
 use crate::error::Result;
 use crate::operator::Outputs;
@@ -34,8 +34,8 @@ pub(super) struct Hops {
     stragglers: BTreeSet<Pane>,
     /// Windows that end here or before were sent on.
     sent: i64,
-    /// Groups in memory that are not in the state.
-    groups: usize,
+    /// What the groups take in memory to which rows may come.
+    bytes: usize,
 }
 
 #[derive(Default)]
@@ -63,7 +63,7 @@ impl Hops {
             stacks: Stacks { entered: i64::MIN, ..Stacks::default() },
             stragglers: BTreeSet::new(),
             sent: core.complete,
-            groups: 0,
+            bytes: 0,
         };
         let straggling = hops.open.keys().filter(|pane| pane.first != hops.first_end(pane.start));
         hops.stragglers = straggling.copied().collect();
@@ -127,7 +127,7 @@ impl Hops {
         for (pane, rows) in panes {
             self.update(core, pane, input, rows)?;
         }
-        if self.groups > GROUPS_MAX {
+        if self.bytes > BYTES_MAX {
             self.flush(core, out)?;
         }
         Ok(())
@@ -142,12 +142,12 @@ impl Hops {
             Some(delta) => delta,
             none => none.insert(Groups::new(&core.aggregation)?),
         };
-        let before = delta.len();
+        let before = delta.bytes();
         match rows.len() == input.rows.rows {
             true => delta.update(&input.rows)?,
             false => delta.update(&pick(&input.rows, rows)?)?,
         }
-        self.groups += delta.len() - before;
+        self.bytes = (self.bytes + delta.bytes()).saturating_sub(before);
         Ok(())
     }
 
@@ -230,7 +230,10 @@ impl Hops {
                 false => Some(core.store.scan(pane, &core.aggregation)?),
             };
             let delta = match &mut open.delta {
-                Some(delta) if !delta.is_empty() => Some(delta.take()?),
+                Some(delta) if !delta.is_empty() => {
+                    self.bytes = self.bytes.saturating_sub(delta.bytes());
+                    Some(delta.take()?)
+                }
                 _ => None,
             };
             open.delta = None;
@@ -305,7 +308,7 @@ impl Hops {
             core.store.put(*pane, &mut open.stored, &core.aggregation, &merged, NEVER)?;
             changed.push((*pane, delta));
         }
-        self.groups = 0;
+        self.bytes = 0;
         if core.plan.mode == OutputMode::Update {
             let mut windows: BTreeMap<i64, Vec<&Partial>> = BTreeMap::new();
             for (pane, delta) in &changed {

@@ -37,8 +37,8 @@ const MAIN: usize = 0;
 const ERRORS: usize = 1;
 const LATE: usize = 2;
 
-/// So many groups are aggregated in memory before they are merged with what is stored.
-const GROUPS_MAX: usize = 1 << 20;
+/// Groups are merged with what is stored when they take this much memory, in one task.
+const BYTES_MAX: usize = 128 << 20;
 
 /// A step that aggregates, in one task.
 pub struct WindowStep {

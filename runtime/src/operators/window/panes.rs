@@ -9,7 +9,7 @@ use super::groups::{Evaluated, Groups, Partial};
 use super::input::{Input, Times};
 use super::output::Spans;
 use super::store::{KeyGroups, Pane};
-use super::{Core, GROUPS_MAX};
+use super::{BYTES_MAX, Core};
 use crate::config::OutputMode;
 use crate::error::Result;
 use crate::operator::Outputs;
@@ -23,8 +23,8 @@ pub(super) struct Panes {
     /// Size and offset; `None`: there is no window.
     windows: Option<(i64, i64)>,
     open: BTreeMap<i64, Open>,
-    /// Groups in memory.
-    groups: usize,
+    /// What the groups in memory take.
+    bytes: usize,
     /// The latest event time of a row since they were last stored.
     latest: i64,
     /// To be used again, as their tables are already large.
@@ -47,7 +47,7 @@ impl Panes {
         let open =
             open.into_iter().map(|(pane, stored)| (pane.start, Open { delta: None, stored }));
         let mut panes =
-            Self { windows, open: open.collect(), groups: 0, latest: i64::MIN, spare: Vec::new() };
+            Self { windows, open: open.collect(), bytes: 0, latest: i64::MIN, spare: Vec::new() };
         if windows.is_none() {
             panes.open.insert(ONLY.start, Open::default());
         }
@@ -72,7 +72,7 @@ impl Panes {
             }
             (_, _) => self.update(core, ONLY.start, &input.rows)?,
         }
-        if self.groups > GROUPS_MAX {
+        if self.bytes > BYTES_MAX {
             self.flush(core, out)?;
         }
         Ok(())
@@ -87,9 +87,9 @@ impl Panes {
                 None => Groups::new(&core.aggregation)?,
             }),
         };
-        let before = delta.len();
+        let before = delta.bytes();
         delta.update(rows)?;
-        self.groups += delta.len() - before;
+        self.bytes = (self.bytes + delta.bytes()).saturating_sub(before);
         Ok(())
     }
 
@@ -106,7 +106,8 @@ impl Panes {
             core.last_end = core.last_end.max(end);
             let spans = Spans::All(start, end);
             let delta = pane.delta.take().filter(|delta| !delta.is_empty());
-            self.groups -= delta.as_ref().map_or(0, Groups::len);
+            let bytes = delta.as_ref().map_or(0, Groups::bytes);
+            self.bytes = self.bytes.saturating_sub(bytes);
             let id = Pane { start, first: start };
             let mut done = match (core.plan.mode, delta) {
                 (_, Some(delta)) if pane.stored.is_empty() => Some(delta),
@@ -179,7 +180,7 @@ impl Panes {
                 core.output.emit(results, spans, out)?;
             }
         }
-        self.groups = 0;
+        self.bytes = 0;
         Ok(())
     }
 

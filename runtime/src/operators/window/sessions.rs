@@ -11,15 +11,18 @@ use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::{interleave, take};
 use datafusion::physical_plan::aggregates::group_values::GroupValues;
 
+use super::Core;
 use super::groups::{Groups, Partial, take_keys};
 use super::input::{Input, Times};
 use super::output::Spans;
 use super::store::Pane;
-use super::{Core, GROUPS_MAX};
 use crate::config::OutputMode;
 use crate::error::Result;
 use crate::operator::Outputs;
 use crate::state::EncodedRows;
+
+/// So many pieces are in memory before they are stored.
+const PIECES_MAX: usize = 1 << 20;
 
 pub(super) struct Sessions {
     /// By number; `None`: the number is free.
@@ -31,6 +34,8 @@ pub(super) struct Sessions {
     /// Pieces of sessions since the last freeze, batch by batch.
     pieces: Vec<Partial>,
     rows: usize,
+    /// The numbers of sessions that got pieces; some are free again, or of others.
+    changed: Vec<u32>,
     /// Numbers the keys of a batch. `None`: there is no key.
     keys: Option<Box<dyn GroupValues>>,
 }
@@ -43,12 +48,6 @@ struct Session {
     stored: Vec<(i64, i64)>,
     /// Which row of which batch's pieces belong to it.
     pieces: Vec<(u32, u32)>,
-}
-
-impl Session {
-    fn is_saved(&self) -> bool {
-        self.pieces.is_empty() && self.stored == [(self.start, self.end)]
-    }
 }
 
 /// A part of a session within a batch.
@@ -68,6 +67,7 @@ impl Sessions {
             ends: BTreeSet::new(),
             pieces: Vec::new(),
             rows: 0,
+            changed: Vec::new(),
             keys: core.aggregation.group_values()?,
         };
         core.store.each(&mut |Pane { start, first: end }, key| {
@@ -82,7 +82,7 @@ impl Sessions {
         self.by_key.get_key_value(key).map_or_else(|| key.into(), |(key, _)| key.clone())
     }
 
-    fn add(&mut self, session: Session) {
+    fn add(&mut self, session: Session) -> u32 {
         let (key, end) = (session.key.clone(), session.end);
         let number = match self.free.pop() {
             Some(number) => {
@@ -96,6 +96,7 @@ impl Sessions {
         };
         self.ends.insert((end, number));
         self.by_key.entry(key).or_default().push(number);
+        number
     }
 
     fn remove(&mut self, number: u32) -> Option<Session> {
@@ -134,7 +135,7 @@ impl Sessions {
         for (at, piece) in pieces.iter().enumerate() {
             self.join(keys.row(at), piece, (batch, at as u32));
         }
-        if self.rows > GROUPS_MAX {
+        if self.rows > PIECES_MAX {
             self.flush(core)?;
         }
         Ok(())
@@ -228,7 +229,8 @@ impl Sessions {
             joined.stored.extend(session.stored);
         }
         joined.pieces.push(at);
-        self.add(joined);
+        let number = self.add(joined);
+        self.changed.push(number);
     }
 
     /// Sends on the sessions that are complete.
@@ -290,11 +292,12 @@ impl Sessions {
 
     /// Stores what is in memory.
     fn flush(&mut self, core: &mut Core) -> Result<()> {
-        let numbers = 0..self.all.len() as u32;
-        let unsaved = |number: &u32| {
-            self.all[*number as usize].as_ref().is_some_and(|session| !session.is_saved())
+        let changed = std::mem::take(&mut self.changed);
+        let is_unsaved = |number: &u32| {
+            self.all[*number as usize].as_ref().is_some_and(|session| !session.pieces.is_empty())
         };
-        let unsaved: Vec<u32> = numbers.filter(unsaved).collect();
+        let unsaved: Vec<u32> = changed.into_iter().filter(is_unsaved).collect();
+        // A number that is in the list twice is found once.
         let mut sessions: Vec<Session> =
             unsaved.into_iter().filter_map(|number| self.remove(number)).collect();
         let states = self.gather(core, &sessions)?.take()?.states;
@@ -309,7 +312,9 @@ impl Sessions {
             core.store.put_one(bounds, &session.key, rows.row(at))?;
             session.stored.push((session.start, session.end));
         }
-        sessions.into_iter().for_each(|session| self.add(session));
+        for session in sessions {
+            self.add(session);
+        }
         self.pieces.clear();
         self.rows = 0;
         Ok(())
@@ -324,7 +329,9 @@ impl Sessions {
         let sessions: Vec<Session> =
             numbers.into_iter().filter_map(|number| self.remove(number)).collect();
         self.emit(core, &sessions, out)?;
-        sessions.into_iter().for_each(|session| self.add(session));
+        for session in sessions {
+            self.add(session);
+        }
         Ok(())
     }
 }

@@ -14,8 +14,11 @@ use crate::Failure;
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     maps: BTreeMap<(u32, String), BTreeMap<Vec<u8>, Vec<u8>>>,
-    lists: BTreeMap<(u32, String), (u64, Vec<Vec<u8>>)>,
+    lists: BTreeMap<(u32, String), List>,
 }
+
+/// The position of the first value, and the values.
+type List = (u64, Vec<Vec<u8>>);
 
 /// Where large state is.
 #[derive(Clone)]
