@@ -9,6 +9,8 @@ from collections import Counter
 
 CAUSES = ["departure", "air", "ground"]
 FIRST = 5
+# An hour with fewer flights of an airline says little of it.
+FLIGHTS_MIN = 10
 
 
 def main():
@@ -36,6 +38,33 @@ def main():
             f"{flight['delay_class']}, {flight['likely_cause']}  ({flight['airline']})"
         )
 
+    print(f"\nThe worst hours of an airline with {FLIGHTS_MIN} flights or more:")
+    hours = [hour for hour in rows("airline_hours") if int(hour["flights"]) >= FLIGHTS_MIN]
+    hours.sort(key=lambda hour: (-float(hour["mean_delay"]), hour["hour"], hour["airline"]))
+    for hour in hours[:FIRST]:
+        mean = float(hour["mean_delay"])
+        print(
+            f"  {hour['hour']}  {hour['airline']:<26}{hour['late']:>3} of {hour['flights']:>2} late, "
+            f"{mean:.0f} min on average"
+        )
+
+    print("\nThe hours in which an airport had most late flights:")
+    hours = list(rows("airport_hours"))
+    hours.sort(key=lambda hour: (-int(hour["late"]), hour["hour"], hour["origin"]))
+    for hour in hours[:FIRST]:
+        print(
+            f"  {hour['hour']}  {names.get(hour['origin'], hour['origin']):<22}"
+            f"{hour['late']:>3} of {hour['flights']:>2} late, {hour['airlines']} airlines"
+        )
+
+    print("\nThe longest days of a plane:")
+    days = list(rows("plane_days"))
+    days.sort(key=lambda day: (-int(day["flights"]), -int(day["miles"]), day["tailnum"]))
+    for day in days[:FIRST]:
+        print(f"  {day['first_departure']}  {day['tailnum']}  {int(day['miles']):>5} miles  {day['way']}")
+
+    if sum(int(day["flights"]) for day in days) > sum(arrived.values()):
+        sys.exit("\nthe days of the planes have more flights than the CSV files")
     if late != late_by_csv:
         sys.exit(f"\nthe CSV files have other numbers of late flights: {dict(late_by_csv)}")
     print(f"\n{len(delayed):,} late flights; the CSV files, counted on their own, have as many.")
@@ -63,6 +92,12 @@ def read_delayed():
     for path in glob.glob("out/delayed/*.ndjson"):
         with open(path) as file:
             yield from map(json.loads, file)
+
+
+def rows(sink):
+    for path in glob.glob(f"out/{sink}/*.csv"):
+        with open(path, newline="") as file:
+            yield from csv.DictReader(file)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::util::pretty::pretty_format_batches;
 use crossbeam_channel::bounded;
@@ -73,6 +74,37 @@ FROM judged WHERE likely_cause IS NOT NULL OR NOT late_only
 GROUP BY carrier, airline, origin, origin_name, delay_class, likely_cause
 ORDER BY carrier, origin, delay_class, likely_cause";
 
+/// The windows of the pipeline, said in batch over `judged`, and the directory of each.
+const WINDOWS: [(&str, &str); 3] = [
+    (
+        "airline_hours",
+        "SELECT airline, s - s % 3600 AS hour, count(*) AS flights,
+            count(*) FILTER (WHERE arr_delay >= 30) AS late, avg(arr_delay) AS mean_delay,
+            max(arr_delay) AS worst_delay
+        FROM (SELECT *, CAST(scheduled_s AS BIGINT) AS s FROM judged) GROUP BY airline, s - s % 3600",
+    ),
+    (
+        "airport_hours",
+        "SELECT origin, s - s % 3600 AS hour, count(*) AS flights,
+            count(*) FILTER (WHERE arr_delay >= 30) AS late, avg(arr_delay) AS mean_delay,
+            count(DISTINCT carrier) AS airlines
+        FROM (SELECT *, CAST(scheduled_s AS BIGINT) AS s FROM judged) GROUP BY origin, s - s % 3600",
+    ),
+    // A flight that is scheduled eight hours or more after the one before begins a day.
+    (
+        "plane_days",
+        "SELECT tailnum, min(s) AS first_departure, count(*) AS flights, sum(distance) AS miles,
+            sum(air_time) AS minutes, max(arr_delay) AS worst_delay,
+            string_agg(concat(origin, '-', dest), ' ' ORDER BY s, flight) AS way
+        FROM (SELECT *, sum(new) OVER (PARTITION BY tailnum ORDER BY s) AS day
+            FROM (SELECT *, CASE WHEN s - lag(s) OVER (PARTITION BY tailnum ORDER BY s) >= 28800
+                    THEN 1 ELSE 0 END AS new
+                FROM (SELECT *, CAST(scheduled_s AS BIGINT) AS s FROM judged
+                    WHERE tailnum IS NOT NULL)))
+        GROUP BY tailnum, day",
+    ),
+];
+
 /// The flights that the plugin refuses, by the first column that it misses.
 const REFUSED: &str = "
 SELECT CASE WHEN dep_delay = 'NA' THEN 'dep_delay'
@@ -109,6 +141,36 @@ fn totals_agree_with_the_same_query_in_batch() {
     assert_eq!(refused, batch_refused(&batch));
     assert_same(&totals(&engine_of(all), false), &totals(&batch, false));
     assert_same(&totals(&engine_of(late), true), &totals(&batch, true));
+    for (name, sql) in WINDOWS {
+        assert_same(&windows(&ran.join("out").join(name)), &batch_windows(&batch, sql));
+    }
+}
+
+/// The rows of a directory of CSV files, with times in seconds, in order.
+fn windows(directory: &Path) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for path in files(directory) {
+        let text = fs::read_to_string(path).unwrap();
+        rows.extend(text.lines().skip(1).map(|line| {
+            let values = line.split(',').map(|value| match string_to_timestamp_nanos(value) {
+                Ok(nanos) => (nanos / 1_000_000_000).to_string(),
+                Err(_) => value.to_owned(),
+            });
+            values.collect::<Vec<_>>().join(",")
+        }));
+    }
+    rows.sort();
+    rows
+}
+
+/// The rows of a query as CSV, in order.
+fn batch_windows(batch: &SessionContext, sql: &str) -> Vec<String> {
+    let mut writer = arrow::csv::WriterBuilder::new().with_header(false).build(Vec::new());
+    query(batch, sql).iter().for_each(|rows| writer.write(rows).unwrap());
+    let text = String::from_utf8(writer.into_inner()).unwrap();
+    let mut rows: Vec<String> = text.lines().map(str::to_owned).collect();
+    rows.sort();
+    rows
 }
 
 fn repository() -> PathBuf {
