@@ -25,6 +25,8 @@ use crate::task::{Barrier, Control, EpochPart, Report};
 /// The first epoch comes early, so that output is seen soon after the start.
 const FIRST_EPOCH: Duration = Duration::from_millis(50);
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether an epoch has changed so much that it should end early.
+const PRESSURE_EVERY: Duration = Duration::from_millis(20);
 
 /// Runs until the end or the first error. `progressed` is set once an epoch was committed.
 pub fn run(
@@ -186,10 +188,20 @@ impl Coordinator<'_> {
         };
         let mut due = Instant::now() + FIRST_EPOCH.min(interval);
         let mut told = Instant::now();
+        let mut earliest = told;
+        let pressure = self.state.pressure();
+        let has_state = self.plan.nodes.iter().any(|node| node.kind.keys().is_some());
         let quiet = never();
         let mut stop = stop;
         loop {
-            let wake = due.min(told + PROGRESS_EVERY);
+            let mut wake = due.min(told + PROGRESS_EVERY);
+            if pressure.is_high() {
+                // Nothing is read until the epoch ends.
+                due = due.min(earliest);
+                wake = wake.min(due);
+            } else if has_state {
+                wake = wake.min(Instant::now() + PRESSURE_EVERY);
+            }
             let event = select_biased! {
                 recv(inbox) -> report => match report {
                     Ok(report) => Some(self.hear(report)?),
@@ -204,6 +216,9 @@ impl Coordinator<'_> {
                     let is_due = now >= due;
                     if is_due {
                         due = now + interval;
+                        earliest = now + PRESSURE_EVERY;
+                    } else if now < told + PROGRESS_EVERY {
+                        continue;
                     }
                     is_due.then_some(Event::Due)
                 }

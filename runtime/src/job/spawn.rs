@@ -91,6 +91,7 @@ impl Spawner<'_> {
                     && !matches!(source.plan, SourcePlan::Replay(_)),
                 controls: inbox,
                 reports: reports.clone(),
+                pressure: self.state.pressure(),
             };
             let name = format!("{}-{lane}", source.name);
             tasks.running.push(start(name, reports, move || task.run())?);

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use super::base::Base;
 use super::changes::Changes;
 use super::key::groups_of_task;
-use super::memory::Limits;
+use super::memory::{Limits, Pressure};
 use super::merger::{History, Merger, Waiting};
 use super::segment::{EXTENSION, Segment, state_directory};
 use super::step::StepState;
@@ -208,6 +208,11 @@ impl StateBackend {
     /// What the merging of earlier epochs has met.
     pub fn committed(&self, epoch: Epoch, segments: Vec<Segment>) -> Result<()> {
         self.merger.committed(epoch, segments)
+    }
+
+    /// Tells when an epoch has changed so much that it should end.
+    pub fn pressure(&self) -> Pressure {
+        Pressure(self.merger.clone())
     }
 
     /// Segments up to this epoch are no longer needed, not even to go back.

@@ -87,6 +87,11 @@ impl Entry {
         &self.data[self.key_len as usize..]
     }
 
+    /// The memory that it takes.
+    pub fn bytes(&self) -> usize {
+        ENTRY_BYTES + self.data.capacity()
+    }
+
     /// The value, if it has one that has not expired.
     pub fn live(&self, now: i64) -> Option<&[u8]> {
         (self.state == EntryState::Value && self.expires > now).then(|| self.value())

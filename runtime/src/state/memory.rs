@@ -9,6 +9,13 @@ use super::merger::Merger;
 /// takes up to three times its size.
 const CACHE_SHARE: usize = 8;
 const MERGE_SHARE: usize = 16;
+/// What steps hold beside their maps until an epoch ends: rows that are not yet in the state, and
+/// changes on their way to the disk.
+const EPOCH_SHARE: usize = 16;
+/// Entries that may change in one epoch before sources wait for its end.
+const UNCOMMITTED_SHARE: usize = 5;
+/// A change of less is hardly news.
+const NEWS_BYTES: usize = 64 << 10;
 /// The base's cache is at least as large, even in a test that gives state a few bytes.
 const CACHE_MIN: usize = 1 << 20;
 
@@ -23,6 +30,8 @@ pub(super) struct Limits {
     pub cache: usize,
     /// The maps of all steps.
     pub maps: usize,
+    /// Entries that may have changed since the last freeze, in bytes.
+    pub uncommitted: usize,
     /// Segments that are merged at once, in bytes.
     pub merge: u64,
     /// Entries that one transaction of the base changes: they are in memory until it is committed.
@@ -32,9 +41,12 @@ pub(super) struct Limits {
 impl Limits {
     pub fn new(memory_max: usize) -> Self {
         let cache = (memory_max / CACHE_SHARE).max(CACHE_MIN);
-        let maps = memory_max - memory_max / CACHE_SHARE - memory_max / MERGE_SHARE * 3;
+        let others = memory_max / CACHE_SHARE + memory_max / EPOCH_SHARE;
+        let maps = memory_max - others - memory_max / MERGE_SHARE * 3;
+        let uncommitted = memory_max / UNCOMMITTED_SHARE;
         let transaction = (memory_max / BYTES_PER_CHANGE).clamp(16, 1 << 17);
-        Self { cache, maps, merge: (memory_max / MERGE_SHARE) as u64, transaction }
+        let merge = (memory_max / MERGE_SHARE) as u64;
+        Self { cache, maps, uncommitted, merge, transaction }
     }
 }
 
@@ -43,12 +55,24 @@ pub(super) struct Share {
     pub merger: Arc<Merger>,
     /// What the map takes, as far as the others know.
     told: usize,
+    /// What has changed since the last freeze, as far as the others know.
+    uncommitted: usize,
+}
+
+/// Tells when so much has changed that the epoch should end before more is read.
+#[derive(Clone)]
+pub struct Pressure(pub(super) Arc<Merger>);
+
+impl Pressure {
+    pub fn is_high(&self) -> bool {
+        self.0.uncommitted.load(Ordering::Relaxed) > self.0.limits.uncommitted
+    }
 }
 
 impl Share {
     pub fn new(merger: Arc<Merger>) -> Self {
         merger.maps.fetch_add(1, Ordering::Relaxed);
-        Self { merger, told: 0 }
+        Self { merger, told: 0, uncommitted: 0 }
     }
 
     /// Tells that the map takes `bytes` now, unless that is hardly news. Returns by how much all
@@ -68,6 +92,20 @@ impl Share {
         now.saturating_sub(max)
     }
 
+    /// Tells how many bytes of entries have changed since the last freeze.
+    pub fn tell_uncommitted(&mut self, bytes: usize) {
+        if bytes > 0 && bytes.abs_diff(self.uncommitted) < NEWS_BYTES {
+            return;
+        }
+        let total = &self.merger.uncommitted;
+        if bytes > self.uncommitted {
+            total.fetch_add(bytes - self.uncommitted, Ordering::Relaxed);
+        } else {
+            total.fetch_sub(self.uncommitted - bytes, Ordering::Relaxed);
+        }
+        self.uncommitted = bytes;
+    }
+
     /// By how much all maps together are above their bound.
     pub fn above(&self) -> usize {
         self.merger.used.load(Ordering::Relaxed).saturating_sub(self.merger.limits.maps)
@@ -83,6 +121,7 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         self.merger.used.fetch_sub(self.told, Ordering::Relaxed);
+        self.merger.uncommitted.fetch_sub(self.uncommitted, Ordering::Relaxed);
         self.merger.maps.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Merger {
     stop: AtomicBool,
     /// The memory of all maps.
     pub used: AtomicUsize,
+    /// Entries of all maps that have changed since the last freeze, in bytes.
+    pub uncommitted: AtomicUsize,
     /// How many maps there are.
     pub maps: AtomicUsize,
 }
@@ -82,6 +84,7 @@ impl Merger {
             changed: Condvar::new(),
             stop: AtomicBool::new(false),
             used: AtomicUsize::new(0),
+            uncommitted: AtomicUsize::new(0),
             maps: AtomicUsize::new(0),
         }
     }

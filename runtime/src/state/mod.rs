@@ -22,6 +22,7 @@ pub use backend::{
 };
 pub use changes::Changes;
 pub use key::{KEY_GROUPS, Key, NEVER, groups_of_task, key_group, task_of_group};
+pub use memory::Pressure;
 pub use rows::{EncodedRows, RowCodec};
 pub use segment::{Segment, state_directory};
 pub use step::StepState;

@@ -29,6 +29,8 @@ pub struct StepState {
     wakes: Wakes,
     /// What has changed in this generation: slots, some of which may be free.
     changed: Vec<Slot>,
+    /// The memory that these take.
+    uncommitted: usize,
     removed_prefixes: Vec<Vec<u8>>,
     /// Prefixes that were removed from memory and maybe not from the base.
     covers: Covers,
@@ -93,6 +95,7 @@ impl StepState {
             nows: Box::new([i64::MIN; KEY_GROUPS]),
             wakes: Wakes::default(),
             changed: Vec::new(),
+            uncommitted: 0,
             removed_prefixes: Vec::new(),
             covers: Covers::default(),
             time_changed: false,
@@ -146,6 +149,7 @@ impl StepState {
             }
         }
         // What was read is on the disk.
+        self.uncommitted = 0;
         for slot in std::mem::take(&mut self.changed) {
             let entry = self.entries.at_mut(slot);
             entry.listed = false;
@@ -253,6 +257,7 @@ impl StepState {
         if !entry.listed {
             entry.listed = true;
             self.changed.push(slot);
+            self.uncommitted += entry.bytes();
         }
         entry.expires = expires;
         if expires != NEVER {
@@ -371,7 +376,9 @@ impl StepState {
             self.epochs.push_back((self.generation, sealed));
             self.generation += 1;
         }
+        self.uncommitted = 0;
         if let Some(disk) = &mut self.disk {
+            disk.share.tell_uncommitted(0);
             disk.reader.refresh();
         }
         self.make_room()
@@ -400,8 +407,11 @@ impl StepState {
 
     /// How much memory the map takes may have changed.
     fn told(&mut self) -> Result<()> {
-        let bytes = self.entries.bytes();
-        let above = self.disk.as_mut().map_or(0, |disk| disk.share.tell(bytes));
+        let (bytes, uncommitted) = (self.entries.bytes(), self.uncommitted);
+        let above = self.disk.as_mut().map_or(0, |disk| {
+            disk.share.tell_uncommitted(uncommitted);
+            disk.share.tell(bytes)
+        });
         if above > 0 { self.make_room() } else { Ok(()) }
     }
 

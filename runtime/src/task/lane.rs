@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
 use super::chain::Flow;
 use super::{Barrier, Chain, Control, EpochPart, Report};
 use crate::checkpoint::TaskId;
 use crate::error::Result;
 use crate::source::{Poll, Source};
+use crate::state::Pressure;
 use crate::time::Watermark;
 use crate::watermark::InputTime;
 
@@ -33,6 +34,8 @@ pub struct Lane {
     pub ends_time: bool,
     pub controls: Receiver<Control>,
     pub reports: Sender<Report>,
+    /// While it is high nothing is read: the epoch should end first.
+    pub pressure: Pressure,
 }
 
 impl Lane {
@@ -44,9 +47,14 @@ impl Lane {
         let mut finished = false;
         let mut resting = self.pace == Pace::Triggered;
         loop {
-            let control = match finished || resting {
-                false => self.controls.try_recv(),
-                true => self.controls.recv().map_err(|_| TryRecvError::Disconnected),
+            let held = self.pressure.is_high();
+            let control = match (finished || resting, held) {
+                (true, _) => self.controls.recv().map_err(|_| TryRecvError::Disconnected),
+                (false, true) => self.controls.recv_timeout(POLL_WAIT).map_err(|e| match e {
+                    RecvTimeoutError::Timeout => TryRecvError::Empty,
+                    RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+                }),
+                (false, false) => self.controls.try_recv(),
             };
             match control {
                 Ok(Control::Barrier(barrier)) => {
@@ -58,6 +66,9 @@ impl Lane {
                 Ok(Control::Go) => resting = false,
                 Err(TryRecvError::Disconnected) => return Ok(()),
                 Err(TryRecvError::Empty) => {}
+            }
+            if held && !finished {
+                continue;
             }
             if finished {
                 self.report(Report::Finished { task: self.task });

@@ -38,7 +38,7 @@ const ERRORS: usize = 1;
 const LATE: usize = 2;
 
 /// Groups are merged with what is stored when they take this much memory, in one task.
-const BYTES_MAX: usize = 128 << 20;
+const BYTES_MAX: usize = 32 << 20;
 
 /// A step that aggregates, in one task.
 pub struct WindowStep {
