@@ -37,7 +37,7 @@ fn it_panics_on_poison() {
 #[test]
 fn it_refuses_beyond_measure() {
     let outcome = run(r#"{"mode": "huge_error", "poison": 13}"#).unwrap();
-    assert_eq!(outcome.errors[0].message.len(), 20_000_000);
+    assert_eq!(outcome.errors[0].message.len(), 10_000_000);
     assert_eq!(outcome.port("main").num_rows(), 2);
     let outcome = run(r#"{"mode": "many_errors", "poison": 13}"#).unwrap();
     assert_eq!(outcome.errors.len(), 200_000);

@@ -9,9 +9,6 @@ pub use config::Config;
 use config::{Amounts, Limits, MAIN, input_columns};
 use window::Window;
 
-/// The timer that forgets a key once its last row has left the window.
-const FORGET: u32 = 0;
-
 /// Running count and sum per key, and what is above the limits.
 pub struct Velocity {
     within: i64,
@@ -52,8 +49,11 @@ impl KeyedTransform for Velocity {
         _: &[String],
     ) -> Result<(Self, Description), ConfigErrors> {
         let columns = input_columns(&config, input)?;
-        let mut description =
-            Description::reads(columns).port(Port::new(MAIN).adds(Added::fields()));
+        // A row leaves the window only when another is more than so much later.
+        let forgotten = config.within.microseconds().unsigned_abs() + 1;
+        let mut description = Description::reads(columns)
+            .state_ttl(forgotten)
+            .port(Port::new(MAIN).adds(Added::fields()));
         if let Some(port) = &config.flagged {
             description = description.port(Port::new(port).adds(Added::fields()));
         }
@@ -71,19 +71,13 @@ impl KeyedTransform for Velocity {
         let mut main = PortRows::default();
         let mut flagged = PortRows::default();
         while let Some(event) = batch.next()? {
-            let Event::Row { row, time } = event else {
-                *batch.state_mut()? = None;
-                continue;
-            };
-            let Some(time) = time else {
+            let Event::Row { row, time: Some(time) } = event else {
                 return Err(Failure::new("rows need event time: declare it, and keep its order"));
             };
             let window = batch.state_mut()?.get_or_insert_default();
             window.forget(time.saturating_sub(self.within));
             window.add(time, amounts.value(row as usize));
             let (count, sum) = (window.count(), window.sum());
-            // The row itself leaves the window only after rows that are exactly so much later.
-            batch.set_timer(FORGET, time.saturating_add(self.within).saturating_add(1));
             let flag = self.limits.flag(count, sum);
             let added = Added { velocity_count: count, velocity_sum: sum, velocity_flag: flag };
             match flag.is_some() && self.flagged.is_some() {

@@ -132,6 +132,8 @@ pub struct DescribedKeyed {
     pub keys: Vec<String>,
     pub state_version: u32,
     pub reads_versions: Vec<u32>,
+    /// In microseconds: how long after its last row the state of a key means anything.
+    pub state_ttl: Option<u64>,
 }
 
 #[derive(Debug, Clone)]

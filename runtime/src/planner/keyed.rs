@@ -38,7 +38,8 @@ impl Builder<'_> {
             ports.push(Port { name: LATE.to_owned(), schema, times });
         }
         plan.order = order;
-        plan.state_ttl = config.state_ttl.as_ref().map(|ttl| micros(**ttl));
+        let ttl = config.state_ttl.as_ref().map(|ttl| micros(**ttl));
+        plan.state_ttl = ttl.or(plan.state_ttl);
         self.plugin_node(step, config, NodeKind::Keyed(Box::new(plan)), inputs, ports)
     }
 

@@ -70,7 +70,7 @@ pub fn plan_keyed(
         state_version: keyed.state_version,
         reads_versions: keyed.reads_versions,
         order: Order::Arrival { lag: 0 },
-        state_ttl: None,
+        state_ttl: keyed.state_ttl.map(|ttl| i64::try_from(ttl).unwrap_or(i64::MAX / 4)),
         late: None,
     })
 }

@@ -231,6 +231,7 @@ impl PluginCatalog for PluginHost {
             keys: description.keys,
             state_version: description.state_version,
             reads_versions: description.reads_versions,
+            state_ttl: description.state_ttl,
         })
     }
 

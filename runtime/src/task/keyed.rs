@@ -39,6 +39,12 @@ impl KeyedTask {
         let mut told = InputTime::Idle;
         // What an input gave before its barrier belongs to the epoch, what comes after it waits.
         loop {
+            // Messages that come without a pause must not keep timers waiting.
+            if self.chain.wakes_at().is_some_and(|at| at <= now())
+                && self.chain.wake(now())?.is_err()
+            {
+                return Ok(());
+            }
             let flow = match receive(&self.inputs, &alignment, self.chain.wakes_at()) {
                 Received::Message(_, Message::Rows(batch)) => self.chain.process(batch)?,
                 Received::Message(input, Message::Time(time)) => {

@@ -9,6 +9,9 @@ pub struct Description {
     pub reads: Vec<String>,
     /// For a keyed plugin: the columns of the key that it sees, once per key.
     pub keys: Vec<String>,
+    /// For a keyed plugin: so many microseconds after its last row or timer the state of a key
+    /// means nothing any more.
+    pub state_ttl: Option<u64>,
     /// The outputs, at least one.
     pub ports: Vec<Port>,
 }
@@ -23,6 +26,14 @@ impl Description {
     #[must_use]
     pub fn keys<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.keys = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Lets keys be forgotten so many microseconds after their last row or timer, as their state
+    /// means nothing from then on. Cheaper than a timer that removes it.
+    #[must_use]
+    pub fn state_ttl(mut self, microseconds: u64) -> Self {
+        self.state_ttl = Some(microseconds);
         self
     }
 

@@ -41,9 +41,8 @@ impl Input {
         let late = if within % VERY_LATE_EVERY == VERY_LATE_EVERY / 2 { VERY_LATE } else { 0 };
         let t = START + within as i64 * STEP - (id * 7919 % DISORDER) as i64 - late;
         let item = within / 2;
-        let rest = format!(
-            "\"country\":\"{country}\",\"amount\":{amount},\"t\":{t},\"item\":{item}"
-        );
+        let rest =
+            format!("\"country\":\"{country}\",\"amount\":{amount},\"t\":{t},\"item\":{item}");
         match fault(id) {
             Fault::None => format!("{{\"id\":{id},{rest}}}"),
             Fault::Broken => format!("{{\"id\":{id},{rest}"),

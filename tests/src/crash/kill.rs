@@ -166,8 +166,7 @@ path = "disk/out/velocity"
 "#;
 
 /// The sinks of [`PATTERNS`] that get each row once.
-const FINAL: [&str; 7] =
-    ["keys", "totals", "sliding", "late", "sessions", "busiest", "velocity"];
+const FINAL: [&str; 7] = ["keys", "totals", "sliding", "late", "sessions", "busiest", "velocity"];
 
 /// What is in sight of all patterns.
 fn published(fixture: &Fixture, when: &str) -> Published {

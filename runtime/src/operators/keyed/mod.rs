@@ -174,7 +174,7 @@ impl KeyedStep {
         match self.plan.state_ttl {
             None => self.attempt(work, work.segments.clone(), out),
             Some(ttl) => {
-                let layers = layers(work, ttl);
+                let layers = layers(work, ttl, !self.timers.is_empty());
                 layers.into_iter().try_for_each(|layer| self.attempt(work, layer, out))
             }
         }
@@ -483,13 +483,21 @@ impl Operator for KeyedStep {
 
 /// The segments of work on a state that expires: each key's in turn, cut where it may have expired
 /// between two rows, or between a timer and the row after it.
-fn layers(work: &Work, ttl: i64) -> Vec<Vec<Segment>> {
+fn layers(work: &Work, ttl: i64, has_timers: bool) -> Vec<Vec<Segment>> {
+    let is_close = |segment: &Segment| {
+        let own = work.times.get(segment.start as usize..segment.end as usize).unwrap_or_default();
+        own.windows(2).all(|pair| pair[1].saturating_sub(pair[0]) < ttl)
+    };
+    if !has_timers && work.segments.iter().all(is_close) {
+        return vec![work.segments.clone()];
+    }
     let mut layers: Vec<Vec<Segment>> = Vec::new();
     for segment in &work.segments {
         let mut parts: Vec<Segment> = Vec::new();
         let times = &work.times;
         let time = |row: u32| times.get(row as usize).copied();
-        if let Some(first) = time(segment.start).filter(|_| segment.rows() > 0) {
+        let first = time(segment.start).filter(|_| segment.rows() > 0 && has_timers);
+        if let Some(first) = first {
             parts.push(Segment { end: segment.start, until: first, ..*segment });
         }
         let mut rest = *segment;

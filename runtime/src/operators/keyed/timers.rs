@@ -139,6 +139,11 @@ impl TimerIndex {
         Ok(())
     }
 
+    /// Whether no key has a timer in event time.
+    pub fn is_empty(&self) -> bool {
+        self.event.known.is_empty() && self.event.near.is_empty()
+    }
+
     /// When any key may have a timer next.
     pub fn next(&self, clock: Clock) -> Option<i64> {
         let spans = match clock {

@@ -36,6 +36,7 @@ pub fn start_keyed<T: KeyedTransform>(
         ports: cross::ports(&description.ports)?,
         state_version: T::STATE_VERSION,
         reads_versions: T::READS_VERSIONS.to_vec(),
+        state_ttl: description.state_ttl,
     };
     Ok((KeyedInstance { plugin, description, reads, keys }, described))
 }
