@@ -99,7 +99,8 @@ impl Builder<'_> {
                 StepConfig::Plugin(config) => config.event_time.as_ref(),
                 StepConfig::Deduplicate(config) => config.event_time.as_ref(),
             };
-            let is_own = |node: &Node| node.event_time.as_ref().is_some_and(|t| t.step == step.name);
+            let is_own =
+                |node: &Node| node.event_time.as_ref().is_some_and(|t| t.step == step.name);
             let (Some(config), Some(node)) = (declared, self.nodes.iter().position(is_own)) else {
                 continue;
             };

@@ -59,19 +59,19 @@ fn event_time_on_a_source() {
         ("event_time = { delay = \"2s\" }", "{ delay", "column", "add"),
         ("event_time = { column = \"t\", delay = \"soon\" }", "\"soon\"", "soon", ""),
         ("event_time = { column = \"t\", delay = \"-2s\" }", "\"-2s\"", "-2s", ""),
-        (
-            "event_time = { column = \"t\", delay = \"2s\", idle = \"0s\" }",
-            "\"0s\"",
-            "above 0",
-            "",
-        ),
+        ("event_time = { column = \"t\", delay = \"2s\", idle = \"0s\" }", "\"0s\"", "above 0", ""),
         (
             "event_time = { column = \"t\", delay = \"2s\", idel = \"1s\" }",
             "idel",
             "idel",
             "`idle`",
         ),
-        ("event_tim = { column = \"t\", delay = \"2s\" }", "event_tim", "event_tim", "`event_time`"),
+        (
+            "event_tim = { column = \"t\", delay = \"2s\" }",
+            "event_tim",
+            "event_tim",
+            "`event_time`",
+        ),
         ("in_ordr = true", "in_ordr", "in_ordr", "`in_order`"),
     ];
     assert_all(cases, |case| format!("{FILE}{case}\n"));
