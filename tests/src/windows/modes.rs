@@ -220,8 +220,12 @@ fn a_group_that_came_before_event_time_was_known_is_forgotten_too() {
     };
     let sandbox = Sandbox::in_memory();
     let keys = format!("{UPDATE}\nstate_ttl = \"5m\"");
+    // The query itself does not have the time.
+    let query = "SELECT name AS k, count(*) AS n FROM (SELECT names.name FROM a JOIN names ON a.k = names.k) GROUP BY name";
     let cut = Cut { parallelism: 1, batch_rows: 1, epoch_rows: Some(1) };
-    let text = raw(cut, "in") + A + &step("q", &keys, "SELECT k, count(*) AS n FROM a GROUP BY k");
+    let table = "[table.names]\npath = \"names.csv\"\n";
+    sandbox.write("names.csv", "k,name\na,a\nb,b\n");
+    let text = raw(cut, "in") + A + table + &step("q", &keys, query);
     sandbox.write("in/0.ndjson", row(0, "a") + &row(1, "a"));
     sandbox.write("in/1.ndjson", row(2, "b") + &row(3, "b") + &row(3, "b"));
     sandbox.run(&text);
