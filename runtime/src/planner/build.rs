@@ -48,6 +48,7 @@ pub fn plan(
         builder.source(source);
     }
     builder.steps();
+    builder.event_time_behind_state();
     builder.sinks();
     builder.leftovers();
     let (nodes, tables, functions) = (builder.nodes, builder.tables, builder.function_digests);

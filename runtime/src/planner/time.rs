@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 
 use super::build::{Builder, ports_with_errors};
 use super::names::{ERRORS, LATE};
-use crate::config::{EventTimeConfig, Timespan};
+use crate::config::{EventTimeConfig, StepConfig, Timespan};
 use crate::diagnostic::{Diagnostic, suggest};
 use crate::plan::{EventTime, Input, Node, NodeKind, Port, ProjectPlan, TimeColumn, Times, times};
 use crate::sql::{self, Lowered};
@@ -88,6 +88,44 @@ impl Builder<'_> {
         lowered.main = Input { node, port: 0 };
         lowered.errors.push(Input { node, port: 1 });
         lowered.schema = schema;
+    }
+
+    /// Refuses event time behind a step with state: rows of one partition are then divided among
+    /// tasks, none of which knows how far the partition has come.
+    pub(super) fn event_time_behind_state(&mut self) {
+        for step in &self.config.steps {
+            let declared = match &step.config {
+                StepConfig::Sql(config) => config.event_time.as_ref(),
+                StepConfig::Plugin(config) => config.event_time.as_ref(),
+                StepConfig::Deduplicate(config) => config.event_time.as_ref(),
+            };
+            let is_own =
+                |node: &Node| node.event_time.as_ref().is_some_and(|t| t.step == step.name);
+            let (Some(config), Some(node)) = (declared, self.nodes.iter().position(is_own)) else {
+                continue;
+            };
+            if let Some(before) = self.state_before(node) {
+                let message = format!("event time is declared behind `{before}`, which has state");
+                let help = format!(
+                    "declare it before `{before}`: on the source, or on a step between them that \
+                     makes the column"
+                );
+                self.error(config.column.place(), message, help);
+            }
+        }
+    }
+
+    /// The step with state that rows of a node have passed, the node itself included.
+    fn state_before(&self, node: usize) -> Option<String> {
+        let mut waiting = vec![node];
+        while let Some(at) = waiting.pop() {
+            let node = &self.nodes[at];
+            if node.kind.keys().is_some() {
+                return node.name.split('#').next().map(str::to_owned);
+            }
+            waiting.extend(node.inputs.iter().map(|input| input.node));
+        }
+        None
     }
 
     /// The times that all of these have.

@@ -338,7 +338,8 @@ fn not_constant(function: Function) -> String {
 /// # Errors
 /// Which length can't be, and what to write instead.
 pub(super) fn kind_of(function: Function, args: &[Expr]) -> Result<WindowKind, String> {
-    if function == Function::Session {
+    // The gap of a session may be computed from the row.
+    if function == Function::Session && !matches!(args, [Expr::Literal(_, _)]) {
         return Ok(WindowKind::Session);
     }
     let scalar = |arg: &Expr| match arg {
@@ -379,7 +380,8 @@ fn kind(function: Function, args: &[ScalarValue]) -> Result<WindowKind, String> 
             }
             Ok(WindowKind::Hop { slide, size, offset: length(2, "offset", true)? })
         }
-        Function::Session | Function::Start | Function::End | Function::Time => {
+        Function::Session => length(0, "gap", false).map(|_| WindowKind::Session),
+        Function::Start | Function::End | Function::Time => {
             Err(format!("{name}() has no constant length"))
         }
     }

@@ -97,7 +97,7 @@ fn late_rows_that_nobody_reads_are_dead_letters() {
             let file = letter.text("partition").trim_start_matches("in/");
             let file: usize = file.trim_end_matches(".ndjson").parse().unwrap();
             let row = &files[file][letter.row() as usize];
-            assert!(letter.text("payload").contains(&format!("\"x\":{:?}", row.amount)));
+            assert!(letter.text("payload").contains(&format!("\"gap\":{}", row.gap)));
             format!("{{\"t\":{},\"x\":{:?}}}", row.time, row.amount)
         };
         assert_rows(&canonical_rows(letters.iter().map(row)), &late, &format!("{cut:?}"));

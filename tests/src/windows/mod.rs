@@ -3,6 +3,7 @@
 //! input gives.
 
 mod aggregates;
+mod checks;
 mod dedup;
 mod late;
 mod modes;

@@ -207,3 +207,33 @@ fn a_group_without_rows_is_forgotten_after_its_time() {
         assert_eq!(last, BTreeMap::from(expected), "{cut:?}");
     }
 }
+
+/// Files that are not yet begun keep event time unknown. What is stored in the meantime is forgotten
+/// as well, once it is known.
+#[test]
+fn a_group_that_came_before_event_time_was_known_is_forgotten_too() {
+    let row = |seconds: u64, key: &str| {
+        format!(
+            "{{\"t\":{},\"k\":\"{key}\"}}\n",
+            super::fixture::START as u64 / 1000 + seconds * 1000
+        )
+    };
+    let sandbox = Sandbox::in_memory();
+    let keys = format!("{UPDATE}\nstate_ttl = \"5m\"");
+    // The query itself does not have the time.
+    let query = "SELECT name AS k, count(*) AS n FROM (SELECT names.name FROM a JOIN names ON a.k = names.k) GROUP BY name";
+    let cut = Cut { parallelism: 1, batch_rows: 1, epoch_rows: Some(1) };
+    let table = "[table.names]\npath = \"names.csv\"\n";
+    sandbox.write("names.csv", "k,name\na,a\nb,b\n");
+    let text = raw(cut, "in") + A + table + &step("q", &keys, query);
+    sandbox.write("in/0.ndjson", row(0, "a") + &row(1, "a"));
+    sandbox.write("in/1.ndjson", row(2, "b") + &row(3, "b") + &row(3, "b"));
+    sandbox.run(&text);
+    assert!(epochs(&sandbox, "q").len() > 2, "file 0 must be stored while file 1 is waiting");
+    sandbox.write("in/2.ndjson", row(1000, "b") + &row(1001, "b"));
+    sandbox.run(&text);
+    sandbox.write("in/3.ndjson", row(1002, "a"));
+    sandbox.run(&text);
+    let (_, last) = epochs(&sandbox, "q").pop_last().unwrap();
+    assert_eq!(last, ["{\"k\":\"a\",\"n\":1}"]);
+}

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
@@ -35,11 +35,30 @@ impl Feed {
 
     /// A row at each of these seconds.
     fn send(&mut self, seconds: &[i64]) {
-        let listener = &self.listener;
-        let stream = self.stream.get_or_insert_with(|| listener.accept().unwrap().0);
+        if self.stream.is_none() {
+            // Whoever should connect may have failed: waiting must have an end.
+            self.listener.set_nonblocking(true).unwrap();
+            wait_until(|| {
+                self.stream = self.listener.accept().ok().map(|(stream, _)| stream);
+                self.stream.is_some()
+            });
+        }
+        let Some(stream) = &mut self.stream else { unreachable!() };
+        stream.set_nonblocking(false).unwrap();
         for second in seconds {
             writeln!(stream, "{{\"t\":{second},\"n\":{}}}", second % 2).unwrap();
         }
+    }
+}
+
+/// A process that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -62,42 +81,36 @@ fn the_partition_that_holds_the_watermark_back_is_named() {
     let sources = slow.source("slow", "1h") + &fast.source("fast", "1h");
     sandbox.pipeline(&format!("parallelism = 4\n{sources}{}", step("q", "", COUNT)));
     let mut command = sandbox.command(&["run", "--json", "pipeline.toml"]);
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut running = Running(command.stderr(Stdio::piped()).spawn().unwrap());
+    let mut said = BufReader::new(running.0.stderr.take().unwrap()).lines();
     slow.send(&[3, 1, 5]);
     fast.send(&[40, 100, 99]);
-    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    let expected = |at: &str, by: &Feed, name: &str| {
+    let holder = |at: &str, by: &Feed, name: &str| {
         serde_json::json!({
             "watermark": at, "held_back_by": format!("{name}/{}", by.address())
         })
     };
-    loop {
-        let line = said.next().expect("it ended").unwrap();
-        let Ok(line) = serde_json::from_str::<Value>(&line) else {
-            continue;
-        };
-        assert_eq!(line["event"], "progress", "it ended: {line}");
-        let time = |node: &str| &line["nodes"][node]["event_time"];
-        // All has been read once both sources have their last watermark.
-        if *time("slow") == expected("1970-01-01T00:00:03Z", &slow, "slow")
-            && *time("fast") == expected("1970-01-01T00:01:38Z", &fast, "fast")
-            && window_watermark(&line) == "1970-01-01T00:00:03Z"
-        {
-            break;
-        }
-    }
+    let expected = [
+        ("slow", holder("1970-01-01T00:00:03Z", &slow, "slow")),
+        ("fast", holder("1970-01-01T00:01:38Z", &fast, "fast")),
+    ];
+    let mut says = |is_it: &dyn Fn(&Value) -> bool| {
+        wait_until(|| {
+            let line = said.next().expect("it ended").unwrap();
+            // What `check` warns of comes first, and is no JSON.
+            serde_json::from_str::<Value>(&line).is_ok_and(|line| is_it(&line))
+        });
+    };
+    says(&|line| {
+        let mut sources = expected.iter();
+        sources.all(|(node, time)| line["nodes"][*node]["event_time"] == *time)
+            && window_watermark(line) == "1970-01-01T00:00:03Z"
+    });
     slow.send(&[50]);
-    loop {
-        let line = said.next().unwrap().unwrap();
-        let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
-        if window_watermark(&line) == "1970-01-01T00:00:48Z" {
-            break;
-        }
-    }
+    says(&|line| window_watermark(line) == "1970-01-01T00:00:48Z");
     wait_until(|| sandbox.rows("q") == counts(&[(0, 3)]));
     drop((slow, fast));
-    let ended = child.wait().unwrap();
-    assert!(ended.success());
+    assert!(running.0.wait().unwrap().success());
     assert_eq!(sandbox.rows("q"), counts(&[(0, 3), (40, 1), (50, 1), (90, 1), (100, 1)]));
 }
 

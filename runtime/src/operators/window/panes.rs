@@ -29,6 +29,8 @@ pub(super) struct Panes {
     latest: i64,
     /// To be used again, as their tables are already large.
     spare: Vec<Groups>,
+    /// Whether groups may be stored that do not age, as event time was not yet known.
+    untimed: bool,
 }
 
 /// Spare tables are kept for so many panes.
@@ -46,8 +48,15 @@ impl Panes {
         let open = core.store.panes()?;
         let open =
             open.into_iter().map(|(pane, stored)| (pane.start, Open { delta: None, stored }));
-        let mut panes =
-            Self { windows, open: open.collect(), bytes: 0, latest: i64::MIN, spare: Vec::new() };
+        let mut panes = Self {
+            windows,
+            open: open.collect(),
+            bytes: 0,
+            latest: i64::MIN,
+            spare: Vec::new(),
+            untimed: false,
+        };
+        panes.untimed = core.plan.state_ttl.is_some() && core.now == Watermark::NONE;
         if windows.is_none() {
             panes.open.insert(ONLY.start, Open::default());
         }
@@ -184,8 +193,23 @@ impl Panes {
         Ok(())
     }
 
+    /// Groups that were stored before anything was known of event time begin to age.
+    fn begin_to_age(&mut self, core: &mut Core) -> Result<()> {
+        let (Some(ttl), true) = (core.plan.state_ttl, core.now > Watermark::NONE) else {
+            return Ok(());
+        };
+        self.untimed = false;
+        let Some(only) = self.open.get_mut(&ONLY.start) else { return Ok(()) };
+        let all = core.store.scan(ONLY, &core.aggregation)?;
+        let expires = core.now.0.saturating_add(ttl);
+        core.store.put(ONLY, &mut only.stored, &core.aggregation, &all, expires)
+    }
+
     pub fn freeze(&mut self, core: &mut Core, out: &mut Outputs) -> Result<()> {
         self.flush(core, out)?;
+        if self.untimed {
+            self.begin_to_age(core)?;
+        }
         if core.plan.mode != OutputMode::Complete || !core.changed {
             return Ok(());
         }
