@@ -117,7 +117,7 @@ fn the_partition_that_holds_the_watermark_back_is_named() {
 /// The window is one of the parts of the step `q`.
 fn window_watermark(line: &Value) -> &str {
     let nodes = line["nodes"].as_object().unwrap();
-    let mut parts = nodes.iter().filter(|(name, _)| name.starts_with("q#"));
+    let mut parts = nodes.iter().filter(|(name, _)| name.split('#').next() == Some("q"));
     parts.find_map(|(_, node)| node["event_time"]["watermark"].as_str()).unwrap_or_default()
 }
 
