@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
-use super::store::{CLOCKS, Clock, Commit, META, POSITIONS, SEGMENTS, STAGED, WATERMARKS};
+use super::commit::{
+    CLOCKS, Clock, Commit, HISTORY, META, POSITIONS, SEGMENTS, STAGED, WATERMARKS,
+};
 use crate::database::{json, to_json};
 use crate::epoch::Epoch;
 use crate::plan::Shapes;
 use crate::sink::Staged;
 use crate::source::Position;
-
-/// An epoch to its record as JSON, for the last epochs.
-pub(super) const HISTORY: TableDefinition<u64, &str> = TableDefinition::new("history");
 
 /// An epoch that was committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

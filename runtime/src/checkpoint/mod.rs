@@ -2,6 +2,7 @@
 
 mod branch;
 mod changes;
+mod commit;
 mod history;
 mod open;
 mod store;
@@ -12,7 +13,8 @@ mod protocol;
 pub use alignment::Alignment;
 pub use branch::branch;
 pub use changes::{StepChange, compare};
+pub use commit::{Clock, Clocks, Commit};
 pub use history::{EpochRecord, Output};
 pub use open::{Checkpoint, open};
 pub use protocol::{Action, Event, Protocol, Reading, TaskId};
-pub use store::{Clock, Clocks, Commit, Recovered, Store};
+pub use store::{Recovered, Store};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::base::Base;
-use super::memory::Limits;
+use super::limits::Limits;
 use super::merge::Merged;
 use super::segment::{Segment, state_directory};
 use crate::epoch::Epoch;

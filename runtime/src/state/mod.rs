@@ -4,6 +4,7 @@ mod backend;
 mod covers;
 mod entries;
 mod expiry;
+mod limits;
 mod memory;
 mod merger;
 mod step;
