@@ -1,6 +1,7 @@
 //! The step's configuration, and the columns that it names.
 
 use arrow_array::Int64Array;
+use millrace_plugin::Span;
 use millrace_plugin::prelude::*;
 
 /// The port of rows that are not flagged.
@@ -24,40 +25,6 @@ pub struct Config {
     /// The port to which flagged rows go instead of `main`.
     #[serde(default)]
     pub flagged: Option<String>,
-}
-
-/// A time span as text: a number and a unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Span(i64);
-
-impl Span {
-    pub fn microseconds(self) -> i64 {
-        self.0
-    }
-}
-
-impl TryFrom<String> for Span {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no time span: write 500ms, 60s, 5m, 24h or 7d");
-        let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let (number, unit) = text.split_at(digits);
-        let factor: i64 = match unit.trim() {
-            "ms" => 1_000,
-            "s" => 1_000_000,
-            "m" | "min" => 60_000_000,
-            "h" => 3_600_000_000,
-            "d" => 86_400_000_000,
-            _ => return Err(wrong()),
-        };
-        let number: i64 = number.parse().map_err(|_| wrong())?;
-        match number.checked_mul(factor) {
-            Some(span) if span > 0 => Ok(Self(span)),
-            _ => Err(wrong()),
-        }
-    }
 }
 
 /// What is too much.

@@ -40,6 +40,28 @@ pub struct Key<'a> {
     pub bytes: &'a [u8],
 }
 
+/// A set of key groups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyGroups([u64; 4]);
+
+impl KeyGroups {
+    /// Adds a group. Whether it is new.
+    pub fn insert(&mut self, group: u8) -> bool {
+        let (word, bit) = (usize::from(group >> 6), 1 << (group & 63));
+        let new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        new
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == [0; 4]
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        (0..=255_u8).filter(move |g| self.0[usize::from(g >> 6)] & (1 << (g & 63)) != 0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{KEY_GROUPS, groups_of_task, task_of_group};

@@ -16,7 +16,7 @@ use crate::watermark::{InputTime, PartitionTime, of_partitions};
 
 /// Watches the rows that a node gives, in one lane.
 pub struct Clock {
-    plan: EventTime,
+    plan: Arc<EventTime>,
     /// From the last checkpoint, for partitions that this lane may or may not come to read.
     restored: Arc<Clocks>,
     partitions: Vec<PartitionClock>,
@@ -32,7 +32,7 @@ struct PartitionClock {
 
 impl Clock {
     pub fn new(plan: &EventTime, restored: Arc<Clocks>) -> Self {
-        Self { plan: plan.clone(), restored, partitions: Vec::new(), latest: None }
+        Self { plan: Arc::new(plan.clone()), restored, partitions: Vec::new(), latest: None }
     }
 
     /// Notes the event times of what the node has made of one batch, and which of the rows are
@@ -42,7 +42,8 @@ impl Clock {
     /// # Errors
     /// If rows can't be left out.
     pub fn observe(&mut self, emitted: &mut [(usize, Batch)]) -> Result<()> {
-        let columns = self.plan.columns.clone();
+        let plan = self.plan.clone();
+        let columns = &plan.columns;
         let timed =
             |(port, batch): &&mut (usize, Batch)| columns[*port].is_some() && !batch.is_empty();
         let timed: Vec<_> = emitted.iter_mut().filter(timed).collect();

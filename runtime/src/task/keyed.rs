@@ -39,7 +39,7 @@ impl KeyedTask {
         let mut told = InputTime::Idle;
         // What an input gave before its barrier belongs to the epoch, what comes after it waits.
         loop {
-            // Messages that come without a pause must not keep timers waiting.
+            // Before every message: those that come without a pause must not keep timers waiting.
             if self.chain.wakes_at().is_some_and(|at| at <= now())
                 && self.chain.wake(now())?.is_err()
             {
@@ -62,7 +62,7 @@ impl KeyedTask {
                         }
                     }
                 }
-                Received::Wake => self.chain.wake(now())?,
+                Received::Nothing => Ok(()),
                 Received::Gone => return Ok(()),
             };
             if flow.is_err() {
@@ -115,8 +115,8 @@ impl KeyedTask {
 enum Received {
     /// From which input.
     Message(usize, Message),
-    /// It is time for the head to be woken.
-    Wake,
+    /// Nothing, until it was time for the head to be woken.
+    Nothing,
     /// An input is gone: its task has failed, or the job is over.
     Gone,
 }
@@ -134,7 +134,7 @@ fn receive(inputs: &[Receiver<Message>], alignment: &Alignment, wakes_at: Option
             let wait = u64::try_from(at.saturating_sub(now())).unwrap_or(0);
             match select.select_timeout(Duration::from_micros(wait)) {
                 Ok(ready) => ready,
-                Err(_) => return Received::Wake,
+                Err(_) => return Received::Nothing,
             }
         }
     };

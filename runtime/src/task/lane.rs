@@ -67,11 +67,7 @@ impl Lane {
                 Err(TryRecvError::Disconnected) => return Ok(()),
                 Err(TryRecvError::Empty) => {}
             }
-            if held && !finished {
-                continue;
-            }
-            if finished {
-                self.report(Report::Finished { task: self.task });
+            if held || finished {
                 continue;
             }
             let flow = match self.source.poll(POLL_WAIT)? {

@@ -48,6 +48,7 @@ mod keyed;
 pub mod log;
 mod output;
 mod rows;
+mod span;
 pub mod testing;
 mod transform;
 
@@ -61,6 +62,7 @@ pub use keyed::{
 pub use millrace_plugin_derive::{FromRow, IntoColumns};
 pub use output::{Emitted, Output, RowError, Rows};
 pub use rows::{Cell, ColumnBuffer, FromRow, IntoCell, IntoColumns, rows};
+pub use span::Span;
 pub use transform::{Failure, Transform};
 
 /// Everything that a plugin usually names.

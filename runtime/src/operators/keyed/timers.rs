@@ -12,7 +12,7 @@ use super::entry::{Entry, Timer};
 use super::names;
 use crate::error::{Error, Result};
 use crate::plugin::Clock;
-use crate::state::{Key, NEVER, StepState};
+use crate::state::{Key, KeyGroups, NEVER, StepState};
 
 /// Length of a span in microseconds.
 const SPAN: i64 = 60_000_000;
@@ -39,7 +39,7 @@ struct Spans {
 #[derive(Debug, Default)]
 struct Span {
     /// The groups whose keys are stored.
-    stored: Groups,
+    stored: KeyGroups,
     /// Keys that came since the last freeze. Most timers of a busy stream are over before they
     /// would have to be stored.
     new: Vec<(u8, Box<[u8]>)>,
@@ -53,28 +53,6 @@ struct Near {
     key: Box<[u8]>,
 }
 
-/// A set of key groups.
-#[derive(Debug, Default, Clone, Copy)]
-struct Groups([u64; 4]);
-
-impl Groups {
-    /// Adds a group; `false` if it was in the set.
-    fn add(&mut self, group: u8) -> bool {
-        let (word, bit) = (usize::from(group / 64), 1 << (group % 64));
-        let new = self.0[word] & bit == 0;
-        self.0[word] |= bit;
-        new
-    }
-
-    fn is_empty(self) -> bool {
-        self.0 == [0; 4]
-    }
-
-    fn iter(self) -> impl Iterator<Item = u8> {
-        (0..=255_u8).filter(move |g| self.0[usize::from(g / 64)] & (1 << (g % 64)) != 0)
-    }
-}
-
 impl TimerIndex {
     /// # Errors
     /// If the state can't be read.
@@ -85,7 +63,7 @@ impl TimerIndex {
         state.scan(&[names::SPAN], &mut |key, _| {
             let damaged = || Error::corrupt("the stored timers of a step are damaged");
             let (clock, span) = names::read_span(key.bytes).ok_or_else(damaged)?;
-            index.of(clock).known.entry(span).or_default().stored.add(key.group);
+            index.of(clock).known.entry(span).or_default().stored.insert(key.group);
             Ok(())
         })?;
         Ok(index)
@@ -126,7 +104,7 @@ impl TimerIndex {
                 let mut name = names::timers(spans.clock, *span);
                 let length = name.len();
                 for (group, key) in known.new.drain(..) {
-                    if known.stored.add(group) {
+                    if known.stored.insert(group) {
                         let bytes = &names::span(spans.clock, *span);
                         state.put(Key { group, bytes }, &[], NEVER)?;
                     }

@@ -12,13 +12,13 @@ use super::groups::{Aggregation, Groups, Partial};
 use super::input::{Input, Times};
 use super::output::Spans;
 use super::panes::pick;
-use super::store::{KeyGroups, Pane};
+use super::store::Pane;
 use super::{BYTES_MAX, Core};
 use crate::config::OutputMode;
 use crate::error::Result;
 use crate::operator::Outputs;
 use crate::sql::gcd;
-use crate::state::NEVER;
+use crate::state::{KeyGroups, NEVER};
 
 pub(super) struct Hops {
     slide: i64,

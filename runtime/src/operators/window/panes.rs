@@ -8,12 +8,12 @@ use arrow::array::UInt32Array;
 use super::groups::{Evaluated, Groups, Partial};
 use super::input::{Input, Times};
 use super::output::Spans;
-use super::store::{KeyGroups, Pane};
+use super::store::Pane;
 use super::{BYTES_MAX, Core};
 use crate::config::OutputMode;
 use crate::error::Result;
 use crate::operator::Outputs;
-use crate::state::NEVER;
+use crate::state::{KeyGroups, NEVER};
 use crate::time::Watermark;
 
 /// The pane of an aggregate without a window.

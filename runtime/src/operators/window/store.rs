@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::groups::{Aggregation, Partial};
 use crate::error::{Error, Result};
-use crate::state::{Changes, EncodedRows, Key, NEVER, StepState, key_group};
+use crate::state::{Changes, EncodedRows, Key, KeyGroups, NEVER, StepState, key_group};
 
 /// A time that no pane has, encoded as the times of panes are.
 const INDEX: [u8; 8] = [0; 8];
@@ -55,24 +55,6 @@ impl Prefix {
             Self::Start => 8,
             Self::Both => 16,
         }
-    }
-}
-
-/// A set of key groups.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct KeyGroups([u64; 4]);
-
-impl KeyGroups {
-    /// Whether the group is new.
-    fn insert(&mut self, group: u8) -> bool {
-        let (word, bit) = (usize::from(group >> 6), 1 << (group & 63));
-        let new = self.0[word] & bit == 0;
-        self.0[word] |= bit;
-        new
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.0 == [0; 4]
     }
 }
 
