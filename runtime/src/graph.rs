@@ -112,7 +112,7 @@ fn tasks_max(step: &NodeKind) -> usize {
 /// How many lanes can read the source at the same time.
 fn lanes_max(source: &SourcePlan) -> usize {
     match source {
-        SourcePlan::Config(SourceConfig::File(_)) => usize::MAX,
+        SourcePlan::Config(SourceConfig::File(_) | SourceConfig::Kafka(_)) => usize::MAX,
         SourcePlan::Config(SourceConfig::Generator(_)) => GENERATOR_PARTITIONS,
         SourcePlan::Config(SourceConfig::Stdin(_) | SourceConfig::Socket(_)) => 1,
         SourcePlan::Replay(_) => 1,

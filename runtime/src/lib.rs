@@ -15,6 +15,8 @@ mod task;
 pub mod checkpoint;
 mod codec;
 mod database;
+#[cfg(feature = "kafka")]
+mod kafka;
 pub mod operators;
 pub mod plugin;
 pub mod sink;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::batch::Partition;
 use crate::time::Watermark;
@@ -31,6 +32,8 @@ pub struct NodeMetrics {
     pub ports: Vec<(String, Counter)>,
     /// Of nodes that declare event time, and of steps with state.
     pub time: TimeMetrics,
+    /// Of sources and sinks.
+    pub health: Arc<Health>,
 }
 
 /// How far event time has come at a node, and who holds it back.
@@ -58,6 +61,36 @@ impl TimeMetrics {
             InputTime::Idle => None,
         });
         times.min_by_key(|(watermark, _)| *watermark)
+    }
+}
+
+/// Whether what a source or sink needs of the outside answers.
+#[derive(Debug, Default)]
+pub struct Health(Mutex<Option<Down>>);
+
+/// Something that does not answer.
+#[derive(Debug, Clone)]
+pub struct Down {
+    pub since: Instant,
+    pub reason: String,
+}
+
+impl Health {
+    /// It answers.
+    pub fn up(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// It does not answer, for this reason.
+    pub fn down(&self, reason: impl Into<String>) {
+        let mut down = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = down.as_ref().map_or_else(Instant::now, |down| down.since);
+        *down = Some(Down { since, reason: reason.into() });
+    }
+
+    /// `None` as long as it answers.
+    pub fn get(&self) -> Option<Down> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

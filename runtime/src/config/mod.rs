@@ -1,12 +1,17 @@
 //! The pipeline file as typed values. What the keys mean stands here, and in the JSON schema that
 //! `millrace schema` prints from these types.
 
+mod kafka;
 mod parse;
 mod source;
 mod stateful;
 mod types;
 mod values;
 
+pub use kafka::{
+    Delivery, Elsewhere, KafkaFormat, KafkaSinkConfig, KafkaSourceConfig, KafkaStart, Metadata,
+    MetadataConfig, OnDataLoss, Properties, Property, Tombstones,
+};
 pub use parse::parse;
 pub use source::{
     CsvConfig, EpochLimit, FieldConfig, FileSourceConfig, Format, GENERATOR_PARTITIONS,
@@ -291,6 +296,7 @@ impl Default for LimitsConfig {
 #[schemars(tag = "type", rename_all = "snake_case")]
 pub enum SinkConfig {
     File(FileSinkConfig),
+    Kafka(Box<KafkaSinkConfig>),
     Console(ConsoleConfig),
     Null(NullConfig),
 }
@@ -299,6 +305,7 @@ impl SinkConfig {
     pub fn from(&self) -> &OneOrMany {
         match self {
             Self::File(c) => &c.from,
+            Self::Kafka(c) => &c.from,
             Self::Console(c) => &c.from,
             Self::Null(c) => &c.from,
         }

@@ -106,10 +106,11 @@ impl Parser {
     }
 
     fn source(&mut self, mut entry: Entry) -> Option<SourceConfig> {
-        let kinds = ["file", "generator", "stdin", "socket"];
+        let kinds = ["file", "kafka", "generator", "stdin", "socket"];
         let (kind, table, at) = (self.kind(&mut entry, &kinds)?, entry.table, entry.header);
         Some(match kind.as_str() {
             "file" => SourceConfig::File(self.typed(table, at)?),
+            "kafka" => SourceConfig::Kafka(Box::new(self.typed(table, at)?)),
             "generator" => SourceConfig::Generator(self.typed(table, at)?),
             "stdin" => SourceConfig::Stdin(self.typed(table, at)?),
             _ => SourceConfig::Socket(self.typed(table, at)?),
@@ -117,10 +118,11 @@ impl Parser {
     }
 
     fn sink(&mut self, mut entry: Entry) -> Option<SinkConfig> {
-        let kinds = ["file", "console", "null"];
+        let kinds = ["file", "kafka", "console", "null"];
         let (kind, table, at) = (self.kind(&mut entry, &kinds)?, entry.table, entry.header);
         Some(match kind.as_str() {
             "file" => SinkConfig::File(self.typed(table, at)?),
+            "kafka" => SinkConfig::Kafka(Box::new(self.typed(table, at)?)),
             "console" => SinkConfig::Console(self.typed(table, at)?),
             _ => SinkConfig::Null(self.typed(table, at)?),
         })

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::kafka::KafkaSourceConfig;
 use super::stateful::EventTimeConfig;
 use super::values::{OneOrMany, Text, Timespan};
 
@@ -18,6 +19,7 @@ pub enum SourceConfig {
     Generator(GeneratorConfig),
     Stdin(StdinConfig),
     Socket(SocketConfig),
+    Kafka(Box<KafkaSourceConfig>),
 }
 
 impl SourceConfig {
@@ -27,6 +29,7 @@ impl SourceConfig {
             Self::Generator(c) => c.event_time.as_deref(),
             Self::Stdin(c) => c.event_time.as_deref(),
             Self::Socket(c) => c.event_time.as_deref(),
+            Self::Kafka(c) => c.event_time.as_deref(),
         }
     }
 }

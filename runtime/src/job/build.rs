@@ -110,6 +110,7 @@ pub fn metrics(plan: &Plan) -> Arc<Metrics> {
         name: node.name.clone(),
         rows_in: Default::default(),
         time: Default::default(),
+        health: Default::default(),
         ports: node.ports.iter().map(|port| (port.name.clone(), Default::default())).collect(),
     };
     Arc::new(Metrics { nodes: plan.nodes.iter().map(node).collect() })

@@ -110,6 +110,7 @@ impl Spawner<'_> {
             positions: self.recovered.positions.get(&source.name).unwrap_or(&none),
             schema: self.plan.nodes[group.head].ports[0].schema.clone(),
             columns: source.columns.clone(),
+            health: self.metrics.nodes[group.head].health.clone(),
         };
         let readers = source::open(&source.name, &source.plan, &context)?;
         match readers.len() == group.tasks {
@@ -160,6 +161,7 @@ impl Spawner<'_> {
             storage: self.options.storage.clone(),
             id: self.recovered.id.clone(),
             lane: format!("{}-{lane:02}", group.head),
+            health: Arc::default(),
             epoch: self.recovered.epoch.next(),
         };
         let part = |node: usize, stage| Part {
@@ -170,6 +172,8 @@ impl Spawner<'_> {
         };
         let mut parts = Vec::new();
         for at in &group.nodes {
+            let health = self.metrics.nodes[*at].health.clone();
+            let context = SinkContext { health, ..context.clone() };
             parts.push(part(*at, Some(self.shared.stage(*at, &context)?)));
         }
         for outlet in &group.outlets {

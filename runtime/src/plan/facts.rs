@@ -12,6 +12,8 @@ use crate::config::{ColumnType, LimitsConfig};
 #[derive(Debug, Default)]
 pub struct Facts {
     pub sources: BTreeMap<String, Result<Probed, ProbeError>>,
+    /// Whether sinks can be reached by what the file says of them; nothing is connected to.
+    pub sinks: BTreeMap<String, Result<(), ProbeError>>,
     pub tables: BTreeMap<String, Result<Probed, ProbeError>>,
 }
 
@@ -45,6 +47,8 @@ pub enum ProbeKey {
     Path,
     /// This column's type.
     Column(String),
+    /// This one of the `properties`.
+    Property(String),
     Entry,
 }
 

@@ -20,6 +20,11 @@ pub fn sink(
     match &entry.config {
         SinkConfig::File(config) => file(entry, config, schema, directory).map(SinkPlan::File),
         SinkConfig::Console(config) => Ok(SinkPlan::Console(config.clone())),
+        SinkConfig::Kafka(_) => {
+            let message = "this build of Millrace has no Kafka";
+            let help = "build it with the feature `kafka`";
+            Err(vec![Diagnostic::error(entry.place.clone(), message).help(help)])
+        }
         SinkConfig::Null(_) => Ok(SinkPlan::Null),
     }
 }

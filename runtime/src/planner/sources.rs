@@ -41,6 +41,7 @@ impl Builder<'_> {
                 let at = match &error.key {
                     ProbeKey::Path => self.path_place(name),
                     ProbeKey::Column(column) => self.column_place(name, column),
+                    ProbeKey::Property(key) => self.property_place(name, key),
                     ProbeKey::Entry => None,
                 };
                 self.error(at.unwrap_or(place.clone()), error.message, error.help);
@@ -60,6 +61,13 @@ impl Builder<'_> {
         }
     }
 
+    fn property_place(&self, name: &str, key: &str) -> Option<crate::diagnostic::Place> {
+        match &self.config.sources.iter().find(|s| s.name == name)?.config {
+            SourceConfig::Kafka(config) => Some(config.properties.get(key)?.place()),
+            _ => None,
+        }
+    }
+
     pub(super) fn column_place(
         &self,
         name: &str,
@@ -72,6 +80,7 @@ impl Builder<'_> {
                 SourceConfig::File(c) => c.schema.as_ref(),
                 SourceConfig::Stdin(c) => c.schema.as_ref(),
                 SourceConfig::Socket(c) => c.schema.as_ref(),
+                SourceConfig::Kafka(c) => c.schema.as_ref(),
                 SourceConfig::Generator(_) => None,
             },
         };
@@ -148,7 +157,7 @@ fn decode_of(source: &SourceConfig) -> Option<(Format, CsvConfig)> {
         SourceConfig::File(config) => (config.format, &config.csv),
         SourceConfig::Stdin(config) => (config.format, &config.csv),
         SourceConfig::Socket(config) => (config.format, &config.csv),
-        SourceConfig::Generator(_) => return None,
+        SourceConfig::Generator(_) | SourceConfig::Kafka(_) => return None,
     };
     match format {
         Format::Ndjson | Format::Csv => Some((format, csv.clone())),

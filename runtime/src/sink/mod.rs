@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Batch;
 use crate::epoch::Epoch;
 use crate::error::Result;
+use crate::metrics::Health;
 use crate::plan::{Port, SinkPlan};
 use crate::storage::Storage;
 
@@ -83,6 +84,8 @@ pub struct SinkContext {
     /// Identifies the checkpoint: two pipelines never give two files the same name.
     pub id: String,
     pub lane: String,
+    /// To say whether the sink's other side answers.
+    pub health: Arc<Health>,
     /// The epoch that begins.
     pub epoch: Epoch,
 }

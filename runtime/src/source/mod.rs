@@ -25,7 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::{Batch, Partition};
 use crate::config::SourceConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::metrics::Health;
 use crate::plan::SourcePlan;
 
 /// What a source has for its task.
@@ -117,6 +118,9 @@ pub fn open(name: &str, plan: &SourcePlan, context: &OpenContext) -> Result<Vec<
         SourcePlan::Config(SourceConfig::Socket(config)) => {
             boxed(Box::new(socket::open(name, config, context)?))
         }
+        SourcePlan::Config(SourceConfig::Kafka(_)) => {
+            return Err(Error::config("this build of Millrace has no Kafka"));
+        }
         SourcePlan::Replay(replay) => boxed(Box::new(replay::open(name, replay, context)?)),
     })
 }
@@ -132,4 +136,6 @@ pub struct OpenContext<'a> {
     pub schema: arrow::datatypes::SchemaRef,
     /// The schema of these rows once they are decoded.
     pub columns: arrow::datatypes::SchemaRef,
+    /// To say whether the source's other side answers.
+    pub health: Arc<Health>,
 }

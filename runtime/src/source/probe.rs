@@ -63,6 +63,11 @@ pub fn probe_source(config: &SourceConfig, directory: &Path) -> Result<Probed, P
             }
             probe_file(None, config.format, config.schema.as_ref(), &config.csv)
         }
+        SourceConfig::Kafka(_) => Err(ProbeError::new(
+            ProbeKey::Entry,
+            "this build of Millrace has no Kafka",
+            "build it with the feature `kafka`",
+        )),
     }
 }
 

@@ -1,0 +1,181 @@
+//! The client's configuration, its errors and its log.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::config::{Elsewhere, Properties, Property, Text};
+use crate::error::{Error, ErrorKind, Result};
+use crate::metrics::Health;
+use crate::plan::{ProbeError, ProbeKey};
+
+/// Properties that Millrace sets itself, with what to write instead.
+const OURS: &[(&str, &str)] = &[
+    ("bootstrap.servers", "write `brokers`"),
+    ("metadata.broker.list", "write `brokers`"),
+    ("group.id", "write `group`"),
+    ("group.instance.id", "remove it: partitions are read by lanes, not by members of a group"),
+    ("enable.auto.commit", "remove it: the checkpoint says how far the source has read"),
+    ("enable.auto.offset.store", "remove it: the checkpoint says how far the source has read"),
+    ("auto.offset.reset", "write `start`, or `on_data_loss`"),
+    ("enable.partition.eof", "remove it: the source needs it to tell idle partitions"),
+    ("transactional.id", "write `transactional_id`"),
+    ("enable.idempotence", "remove it: both kinds of delivery need it"),
+    ("delivery.report.only.error", "remove it: every failed record is seen to"),
+];
+
+/// The configuration of a client: `defaults`, then the file's properties over them.
+///
+/// # Errors
+/// `Config` if a value is nowhere to be found.
+pub fn client_config(
+    brokers: &[Text],
+    properties: &Properties,
+    defaults: &[(&str, &str)],
+    directory: &Path,
+) -> Result<ClientConfig> {
+    let mut config = ClientConfig::new();
+    config.set_log_level(RDKafkaLogLevel::Info);
+    for (key, value) in defaults {
+        config.set(*key, *value);
+    }
+    for (key, property) in properties {
+        config.set(key, value(key, property, directory).map_err(Error::config)?);
+    }
+    let brokers: Vec<&str> = brokers.iter().map(|broker| &**broker).collect();
+    config.set("bootstrap.servers", brokers.join(","));
+    Ok(config)
+}
+
+/// Whether the client knows all properties and takes their values. Connects to nothing.
+///
+/// # Errors
+/// The first mistake, and where it is.
+pub fn check_properties(properties: &Properties, directory: &Path) -> Result<(), ProbeError> {
+    for (key, property) in properties {
+        let wrong = |message: String, help: &str| {
+            Err(ProbeError::new(ProbeKey::Property(key.clone()), message, help))
+        };
+        if let Some((_, help)) = OURS.iter().find(|(ours, _)| ours == key) {
+            return wrong(format!("`{key}` is set by Millrace"), help);
+        }
+        let value = match value(key, property, directory) {
+            Ok(value) => value,
+            Err(message) => return wrong(message, "set it before the start, or mend its name"),
+        };
+        let mut config = ClientConfig::new();
+        config.set(key, value);
+        if let Err(error) = config.create_native_config() {
+            // The error's own text holds the value, which may be secret.
+            let message = match error {
+                KafkaError::ClientConfig(code, _, _, _)
+                    if format!("{code:?}").contains("UNKNOWN") =>
+                {
+                    format!("the Kafka client knows no property `{key}`")
+                }
+                _ => format!("the Kafka client does not take this value of `{key}`"),
+            };
+            return wrong(message, "its properties are listed in librdkafka's CONFIGURATION.md");
+        }
+    }
+    Ok(())
+}
+
+/// A property's value, or why there is none. The message never has the value.
+fn value(key: &str, property: &Property, directory: &Path) -> Result<String, String> {
+    match property {
+        Property::Bool(value) => Ok(value.to_string()),
+        Property::Int(value) => Ok(value.to_string()),
+        Property::Float(value) => Ok(value.to_string()),
+        Property::Text(value) => Ok(value.clone()),
+        Property::Elsewhere(Elsewhere::Env(name)) => std::env::var(name).map_err(|_| {
+            format!("the environment has no variable `{name}`, which `{key}` is to come from")
+        }),
+        Property::Elsewhere(Elsewhere::File(path)) => {
+            let path = directory.join(path);
+            let text = std::fs::read_to_string(&path).map_err(|e| {
+                format!("cannot read {}, which `{key}` is to come from: {e}", path.display())
+            })?;
+            Ok(text.strip_suffix('\n').map_or(text.as_str(), |t| t.trim_end_matches('\r')).into())
+        }
+    }
+}
+
+/// An error of the client while doing `what`. Whatever may pass by itself is `Unavailable`.
+pub fn failed(what: impl std::fmt::Display, error: KafkaError) -> Error {
+    use RDKafkaErrorCode as Code;
+    let code = match &error {
+        KafkaError::Transaction(inner) => Some(inner.code()),
+        other => other.rdkafka_error_code(),
+    };
+    let (kind, help) = match code {
+        Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch) => (
+            ErrorKind::Fenced,
+            ": another process has taken over this pipeline's output; stop one of the two, or give \
+             them different names",
+        ),
+        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
+            (ErrorKind::Config, ": make the topic, or mend its name")
+        }
+        Some(
+            Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed,
+        ) => (ErrorKind::Config, ": the broker's access lists don't allow it"),
+        Some(
+            Code::SaslAuthenticationFailed | Code::Authentication | Code::UnsupportedSASLMechanism,
+        ) => (ErrorKind::Config, ": mend the credentials in `properties`"),
+        Some(Code::MessageSizeTooLarge | Code::InvalidTransactionTimeout) => {
+            (ErrorKind::Config, ": the broker's limit is lower than the sink's")
+        }
+        _ => match error {
+            KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_) => (ErrorKind::Config, ""),
+            _ => (ErrorKind::Unavailable, ""),
+        },
+    };
+    // Configuration errors of the client name the value, which may be secret.
+    let reason = match &error {
+        KafkaError::ClientConfig(_, _, key, _) => format!("it does not take the value of `{key}`"),
+        other => other.to_string(),
+    };
+    Error::new(kind, format!("cannot {what}: {reason}{help}"))
+}
+
+/// Takes the log and the errors of one client.
+#[derive(Clone)]
+pub struct Context {
+    /// The source or sink, for the log.
+    pub name: String,
+    pub health: Arc<Health>,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        use RDKafkaLogLevel as Level;
+        let name = &self.name;
+        match level {
+            Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
+                tracing::warn!("{name}: {facility}: {message}");
+            }
+            Level::Warning | Level::Notice => tracing::info!("{name}: {facility}: {message}"),
+            Level::Info | Level::Debug => tracing::debug!("{name}: {facility}: {message}"),
+        }
+    }
+
+    fn stats_raw(&self, _: &[u8]) {}
+
+    /// Brokers that don't answer; the client itself goes on trying.
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!("{}: {error}: {reason}", self.name);
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.health.down(format!("no broker answers: {reason}"));
+        }
+    }
+}
+
+impl ConsumerContext for Context {}
