@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::plan::{self, Facts, Plan};
 use crate::planner;
 use crate::plugin::PluginHost;
+use crate::sink::probe_sink;
 use crate::source::{probe_file, probe_source};
 
 /// A pipeline that may run.
@@ -58,6 +59,9 @@ fn gather(config: &Config) -> Facts {
     for source in &config.sources {
         let probed = probe_source(&source.config, &config.directory);
         facts.sources.insert(source.name.clone(), probed);
+    }
+    for sink in &config.sinks {
+        facts.sinks.insert(sink.name.clone(), probe_sink(&sink.config, &config.directory));
     }
     for table in &config.tables {
         let path = config.directory.join(&*table.config.path);

@@ -173,3 +173,10 @@ impl Storage for LocalStorage {
         File::open(dir)?.sync_all()
     }
 }
+
+/// A number that no other checkpoint or process has: from the system's randomness, by way of the
+/// standard library's hash keys.
+pub fn random_id() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}

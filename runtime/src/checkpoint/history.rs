@@ -49,8 +49,8 @@ pub(super) fn note(
     committed_ms: i64,
 ) -> Result<(), redb::Error> {
     let output = |staged: &Staged| {
-        let Staged::File(file) = staged;
-        Output { sink: file.sink.clone(), name: file.name.clone(), rows: file.rows }
+        let (sink, name) = (staged.sink().to_owned(), staged.name().into_owned());
+        Output { sink, name, rows: staged.rows() }
     };
     let record = EpochRecord {
         committed_ms,

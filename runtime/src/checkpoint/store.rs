@@ -17,7 +17,7 @@ use crate::plan::Shapes;
 use crate::sink::{Published, Staged};
 use crate::source::{Position, Positions};
 use crate::state::{CommittedState, Segment};
-use crate::storage::{Directories, Storage};
+use crate::storage::{Directories, Storage, random_id};
 
 const FILE: &str = "checkpoint.redb";
 const FORMAT: &str = "3";
@@ -89,7 +89,7 @@ impl Store {
             let mut meta = transaction.open_table(META)?;
             meta.insert("pipeline", pipeline)?;
             meta.insert("format", FORMAT)?;
-            meta.insert("id", format!("{:08x}", rand_id()).as_str())?;
+            meta.insert("id", format!("{:08x}", random_id() as u32).as_str())?;
             meta.insert("epoch", "0")?;
             transaction.open_table(POSITIONS)?;
             transaction.open_table(STAGED)?;
@@ -310,7 +310,7 @@ fn forget_staged(
         let of_epoch = (epoch.0, 0)..=(epoch.0, u32::MAX);
         // What can't be read stays, and is reported when it is recovered.
         let waits =
-            |text: &str| json(text).map_or(true, |Staged::File(file): Staged| file.sink != *sink);
+            |text: &str| json(text).map_or(true, |staged: Staged| staged.sink() != sink.as_str());
         staged.retain_in(of_epoch, |_, text| waits(text))?;
     }
     Ok(())
@@ -346,10 +346,4 @@ fn fenced(lock: &Path) -> Error {
 fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as i64)
-}
-
-/// An id from the system's randomness, by way of the standard library's hash keys.
-fn rand_id() -> u32 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(std::process::id()) as u32
 }

@@ -66,6 +66,7 @@ fn describe(plan: &Plan) -> String {
             NodeKind::Window(_) => "aggregate",
             NodeKind::Dedup(_) => "deduplicate",
             NodeKind::Keyed(_) => "keyed",
+            NodeKind::Records(_) => "records",
             NodeKind::Letters(_) => "letters",
             NodeKind::Sink(_) => "sink",
         };

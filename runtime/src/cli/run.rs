@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::job::{self, JobOptions};
 use crate::plan::Plan;
 use crate::plugin::PluginHost;
+use crate::sink::Outcome;
 
 #[derive(Args)]
 pub struct RunArguments {
@@ -41,6 +42,18 @@ pub struct RunArguments {
     /// it had then. The pipeline must not be running.
     #[arg(long, value_name = "NUMBER", requires = "into", conflicts_with = "since")]
     epoch: Option<u64>,
+    /// What is known of a sink's committed epoch that the broker has forgotten: NAME=published or
+    /// NAME=unpublished.
+    #[arg(long, value_name = "SINK=OUTCOME", value_parser = outcome)]
+    outcome: Vec<(String, Outcome)>,
+}
+
+fn outcome(text: &str) -> Result<(String, Outcome), String> {
+    match text.split_once('=') {
+        Some((sink, "published")) => Ok((sink.to_owned(), Outcome::Published)),
+        Some((sink, "unpublished")) => Ok((sink.to_owned(), Outcome::Unpublished)),
+        _ => Err("write SINK=published or SINK=unpublished".to_owned()),
+    }
 }
 
 pub fn run(arguments: &RunArguments) -> Result<ExitCode> {
@@ -51,6 +64,12 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode> {
     if let Some(into) = &arguments.into {
         let into = std::path::absolute(into).map_err(|e| Error::io("find", into, e))?;
         let checkpoint = pipeline.plan.checkpoint.directory.clone();
+        if let Some(sink) = pipeline.plan.beyond_files().next() {
+            return Err(Error::config(format!(
+                "--into writes below a directory, and `{sink}` writes to Kafka: copy the pipeline \
+                 file, and give it another topic and another `name`"
+            )));
+        }
         pipeline.plan.redirect(&into);
         if let Some(epoch) = arguments.epoch {
             let (plan, epoch) = (&pipeline.plan, Epoch(epoch));
@@ -67,6 +86,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode> {
     }
     let mut options = JobOptions::new(stop_on_signal()?);
     options.forget_sources = arguments.forget.clone();
+    options.outcomes = arguments.outcome.iter().cloned().collect();
     let mut terminal = Terminal::new(arguments.json, arguments.quiet);
     execute(&pipeline.plan, &pipeline.plugins, &options, &mut terminal)
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Plan, REPLAY_PREFIX, Shapes};
 use crate::plugin::PluginHost;
 use crate::query;
-use crate::sink::{self, Published, Publisher};
+use crate::sink::{self, Connections, Published, Publisher, Session};
 use crate::state::{StateBackend, StateOptions};
 use crate::task::{Barrier, Control, EpochPart, Report};
 
@@ -32,7 +32,7 @@ const PRESSURE_EVERY: Duration = Duration::from_millis(20);
 pub fn run(
     plan: &Plan,
     plugins: &PluginHost,
-    options: &JobOptions,
+    (options, session): (&JobOptions, &Session),
     observer: &mut dyn Observer,
     started: Instant,
     progressed: &mut bool,
@@ -46,10 +46,12 @@ pub fn run(
     for warning in &recovered.warnings {
         tracing::warn!("{warning}");
     }
-    let recovered = recover(plan, options, &store, &state, recovered)?;
+    let metrics = metrics(plan);
+    let connections = Arc::new(Connections::open(plan, &recovered.id, session, &metrics)?);
+    let connected = (&connections, session);
+    let recovered = recover(plan, options, &store, &state, connected, recovered)?;
     let (store, state) = (Arc::new(store), Arc::new(state));
     let _server = query::serve(directory, storage.clone(), store.clone(), state.clone());
-    let metrics = metrics(plan);
     let shared = Shared::new(plan, plugins)?;
     let _fresh: Vec<_> = shared.tables.iter().filter_map(|table| table.keep_fresh()).collect();
     let (reports, inbox) = unbounded();
@@ -60,6 +62,7 @@ pub fn run(
         options,
         metrics: &metrics,
         state: &state,
+        connections: &connections,
     };
     let tasks = spawner.spawn(&reports)?;
     drop(reports);
@@ -68,7 +71,7 @@ pub fn run(
         store: &store,
         state: &state,
         shapes: &recovered.shapes,
-        publisher: Publisher::new(plan, &recovered.id, storage.clone()),
+        publisher: Publisher::new(plan, &recovered.id, storage.clone(), connections.clone()),
         protocol: Protocol::new(
             tasks.running.len(),
             tasks.sources.len(),
@@ -103,6 +106,7 @@ fn recover(
     options: &JobOptions,
     store: &Store,
     state: &StateBackend,
+    connected: (&Arc<Connections>, &Session),
     mut recovered: Recovered,
 ) -> Result<Recovered> {
     let known = |source: &str| {
@@ -124,7 +128,8 @@ fn recover(
     }
     recovered.shapes = carry_over(plan, options, state, &recovered.shapes, replay)?;
     let staged = std::mem::take(&mut recovered.staged);
-    let published = sink::recover(plan, &recovered.id, &options.storage, staged)?;
+    let (id, last) = (&recovered.id, recovered.epoch);
+    let published = sink::recover(plan, id, &options.storage, connected, &staged, last)?;
     store.forget_staged(&published)?;
     Ok(recovered)
 }
@@ -225,6 +230,7 @@ impl Coordinator<'_> {
             };
             let Some(event) = event else {
                 told = Instant::now();
+                self.publisher.keep(self.committed)?;
                 progress(self.committed);
                 continue;
             };

@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::metrics::{Metrics, NodeMetrics};
 use crate::operator::Operator;
 use crate::operators::{
-    Decode, DedupStep, KeyedStep, Letters, Lookup, LookupView, PluginStep, Project, WindowStep,
+    Decode, DedupStep, KeyedStep, Letters, Lookup, LookupView, PluginStep, Project, Records,
+    WindowStep,
 };
 use crate::plan::{Node, NodeKind, Plan};
 use crate::plugin::PluginHost;
@@ -67,6 +68,7 @@ impl<'a> Shared<'a> {
             | NodeKind::Project(_)
             | NodeKind::Lookup(_)
             | NodeKind::Letters(_)
+            | NodeKind::Records(_)
             | NodeKind::Sink(_) => {
                 return Err(Error::internal("a step without state in a keyed task"));
             }
@@ -96,6 +98,7 @@ impl<'a> Shared<'a> {
                 Stage::Sink(sink::open(name, plan, port, context)?)
             }
             NodeKind::Letters(plan) => Stage::Operator(Box::new(Letters::new(plan))),
+            NodeKind::Records(plan) => Stage::Operator(Box::new(Records::new(name, plan))),
             NodeKind::Window(_) | NodeKind::Dedup(_) | NodeKind::Keyed(_) => {
                 return Err(Error::internal("a step with state outside of a keyed task"));
             }

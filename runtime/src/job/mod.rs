@@ -4,6 +4,7 @@ mod attempt;
 mod build;
 mod spawn;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use crate::error::{ErrorKind, Result};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::plugin::PluginHost;
+use crate::sink::{Outcome, Session};
 use crate::storage::{LocalStorage, Storage};
 
 /// The first wait before a restart; each further one is twice as long.
@@ -26,12 +28,20 @@ pub struct JobOptions {
     pub stop: Receiver<()>,
     /// Sources that are no longer in the pipeline and whose positions may be forgotten.
     pub forget_sources: Vec<String>,
+    /// What the user knows of output of which the sink itself does not know whether it is there,
+    /// by the sinks' names.
+    pub outcomes: BTreeMap<String, Outcome>,
 }
 
 impl JobOptions {
     /// On the machine's own file system.
     pub fn new(stop: Receiver<()>) -> Self {
-        Self { storage: Arc::new(LocalStorage), stop, forget_sources: Vec::new() }
+        Self {
+            storage: Arc::new(LocalStorage),
+            stop,
+            forget_sources: Vec::new(),
+            outcomes: BTreeMap::new(),
+        }
     }
 }
 
@@ -70,11 +80,19 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Summary> {
     let started = Instant::now();
+    let session = Session::new(options.outcomes.clone());
     let mut delay = RESTART_DELAY;
     let mut attempts = 0;
     loop {
         let mut progressed = false;
-        let error = match attempt::run(plan, plugins, options, observer, started, &mut progressed) {
+        let error = match attempt::run(
+            plan,
+            plugins,
+            (options, &session),
+            observer,
+            started,
+            &mut progressed,
+        ) {
             Ok(summary) => return Ok(summary),
             Err(error) => error,
         };

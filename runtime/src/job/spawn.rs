@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Group};
 use crate::metrics::Metrics;
 use crate::plan::{Node, NodeKind, Plan, SourceNode, SourcePlan};
-use crate::sink::SinkContext;
+use crate::sink::{Connections, SinkContext};
 use crate::source::{self, OpenContext, Positions, Source};
 use crate::state::StateBackend;
 use crate::task::{
@@ -45,6 +45,7 @@ pub struct Spawner<'a> {
     pub options: &'a JobOptions,
     pub metrics: &'a Arc<Metrics>,
     pub state: &'a StateBackend,
+    pub connections: &'a Arc<Connections>,
 }
 
 impl Spawner<'_> {
@@ -162,6 +163,7 @@ impl Spawner<'_> {
             id: self.recovered.id.clone(),
             lane: format!("{}-{lane:02}", group.head),
             health: Arc::default(),
+            connections: self.connections.clone(),
             epoch: self.recovered.epoch.next(),
         };
         let part = |node: usize, stage| Part {

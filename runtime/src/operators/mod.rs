@@ -8,6 +8,7 @@ mod letters;
 mod lookup;
 mod plugin;
 mod project;
+mod records;
 mod window;
 
 pub use decode::Decode;
@@ -19,4 +20,5 @@ pub use lookup::{Lookup, LookupView};
 pub use plugin::PluginStep;
 pub(crate) use project::evaluate;
 pub use project::{Project, project};
+pub use records::Records;
 pub use window::WindowStep;

@@ -2,6 +2,7 @@
 
 pub mod columns;
 mod facts;
+mod kafka;
 mod keyed;
 mod keyed_plugin;
 mod shape;
@@ -12,6 +13,7 @@ pub use facts::{
     Described, DescribedKeyed, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest,
     ProbeError, ProbeKey, Probed, SqlFunction,
 };
+pub use kafka::{KafkaSinkPlan, RecordColumns, RecordValue, RecordsPlan};
 pub use keyed::{
     AggregatePlan, DedupBound, DedupPlan, LettersPlan, OutputColumn, WindowKind, WindowPlan,
     WindowSpec,
@@ -88,6 +90,14 @@ impl Plan {
                 Err(_) => into.join(&node.name),
             };
         }
+    }
+
+    /// The sinks that write somewhere else than to the machine's files.
+    pub fn beyond_files(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Sink(SinkPlan::Kafka(_)) => Some(node.name.trim_start_matches("sink.")),
+            _ => None,
+        })
     }
 
     /// Leaves out rows whose event time is before `since`, in microseconds. Whether there is any
@@ -190,6 +200,7 @@ pub enum NodeKind {
     Dedup(DedupPlan),
     Keyed(Box<KeyedPlan>),
     Letters(LettersPlan),
+    Records(Box<RecordsPlan>),
     Sink(SinkPlan),
 }
 
@@ -207,6 +218,7 @@ impl NodeKind {
             | Self::Project(_)
             | Self::Lookup(_)
             | Self::Letters(_)
+            | Self::Records(_)
             | Self::Sink(_) => None,
         }
     }
@@ -337,6 +349,7 @@ pub struct TablePlan {
 #[derive(Debug, Clone)]
 pub enum SinkPlan {
     File(FileSinkPlan),
+    Kafka(Box<KafkaSinkPlan>),
     Console(ConsoleConfig),
     Null,
 }

@@ -64,6 +64,7 @@ fn shape(kind: &NodeKind) -> Option<Shape> {
         | NodeKind::Project(_)
         | NodeKind::Lookup(_)
         | NodeKind::Letters(_)
+        | NodeKind::Records(_)
         | NodeKind::Sink(_) => None,
     }
 }

@@ -39,6 +39,7 @@ pub fn plan(
         function_digests: Vec::new(),
         broken: BTreeSet::new(),
         late_letters: Vec::new(),
+        refused: Vec::new(),
     };
     builder.settings();
     builder.check_names();
@@ -100,6 +101,8 @@ pub(super) struct Builder<'a> {
     pub(super) broken: BTreeSet<String>,
     /// Ports of late rows that have no name, with their step: they become dead letters.
     pub(super) late_letters: Vec<(String, Input)>,
+    /// What sinks refuse: dead letters.
+    pub(super) refused: Vec<Input>,
 }
 
 impl Builder<'_> {

@@ -6,6 +6,7 @@
 mod build;
 mod deduplicate;
 mod functions;
+mod kafka;
 mod keyed;
 mod names;
 mod outputs;

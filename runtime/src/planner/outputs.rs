@@ -3,7 +3,7 @@
 use super::build::{Builder, DEAD_LETTERS, checkpoint_directory};
 use super::names::{ERRORS, LATE, MAIN};
 use super::sinks;
-use crate::config::Format;
+use crate::config::{Format, SinkConfig};
 use crate::dead_letter;
 use crate::plan::{
     CheckpointPlan, Endpoint, FileSinkPlan, Input, LettersPlan, Node, NodeKind, Port, ROLL_SIZE,
@@ -16,7 +16,19 @@ impl Builder<'_> {
             let Some((inputs, schema)) = self.read_all(&entry.name, entry.config.from()) else {
                 continue;
             };
-            match sinks::sink(entry, &schema, &self.config.directory) {
+            let plan = match &entry.config {
+                SinkConfig::File(config) => {
+                    let directory = &self.config.directory;
+                    sinks::file(entry, config, &schema, directory).map(SinkPlan::File)
+                }
+                SinkConfig::Kafka(config) => {
+                    self.kafka(entry, config, inputs, &schema);
+                    continue;
+                }
+                SinkConfig::Console(config) => Ok(SinkPlan::Console(config.clone())),
+                SinkConfig::Null(_) => Ok(SinkPlan::Null),
+            };
+            match plan {
                 Ok(plan) => {
                     let kind = NodeKind::Sink(plan);
                     // A sink may share a step's name; the node's name must be its own.
@@ -35,7 +47,7 @@ impl Builder<'_> {
             .unread()
             .map(|(step, port, endpoint)| (step.to_owned(), port.to_owned(), endpoint.clone()))
             .collect();
-        let mut letters = Vec::new();
+        let mut letters = std::mem::take(&mut self.refused);
         let has_sinks = !self.config.sinks.is_empty();
         for (step, port, endpoint) in unread {
             if port == ERRORS {

@@ -1,4 +1,4 @@
-//! What a sink can take.
+//! What a file sink can take.
 
 use std::path::Path;
 
@@ -6,30 +6,13 @@ use arrow::datatypes::{DataType, SchemaRef};
 
 use crate::config::{FileSinkConfig, Format, Named, SinkConfig};
 use crate::diagnostic::{Diagnostic, suggest};
-use crate::plan::{FileSinkPlan, SinkPlan};
+use crate::plan::FileSinkPlan;
 
-/// The plan of a sink for rows of `schema`.
+/// The plan of a file sink for rows of `schema`.
 ///
 /// # Errors
 /// Every reason why it can't take them.
-pub fn sink(
-    entry: &Named<SinkConfig>,
-    schema: &SchemaRef,
-    directory: &Path,
-) -> Result<SinkPlan, Vec<Diagnostic>> {
-    match &entry.config {
-        SinkConfig::File(config) => file(entry, config, schema, directory).map(SinkPlan::File),
-        SinkConfig::Console(config) => Ok(SinkPlan::Console(config.clone())),
-        SinkConfig::Kafka(_) => {
-            let message = "this build of Millrace has no Kafka";
-            let help = "build it with the feature `kafka`";
-            Err(vec![Diagnostic::error(entry.place.clone(), message).help(help)])
-        }
-        SinkConfig::Null(_) => Ok(SinkPlan::Null),
-    }
-}
-
-fn file(
+pub fn file(
     entry: &Named<SinkConfig>,
     config: &FileSinkConfig,
     schema: &SchemaRef,

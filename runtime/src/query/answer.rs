@@ -12,7 +12,6 @@ use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::operators::names;
 use crate::plan::{Layout, Shape};
-use crate::sink::Staged;
 use crate::state::{self, Key, StateBackend, key_group};
 use crate::storage::Storage;
 
@@ -100,17 +99,19 @@ fn verify_with(
         let epoch = segment.epoch.0;
         out(json!({ "part": "changes", "epoch": epoch, "file": segment.name, "damage": found }))?;
     }
-    for (epoch, Staged::File(file)) in
+    for (epoch, staged) in
         recovered.staged.iter().flat_map(|(epoch, staged)| staged.iter().map(move |s| (epoch, s)))
     {
         // What is gone from staging was published.
-        let damage = match storage.read(&file.staged) {
-            Ok(bytes) if crc32fast::hash(&bytes) == file.crc32 => None,
+        let damage = match storage.read(staged.path()) {
+            Ok(bytes) if crc32fast::hash(&bytes) == staged.crc32() => None,
             Ok(_) => Some("it is not what was written".to_owned()),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
             Err(e) => Some(e.to_string()),
         };
-        out(json!({ "part": "output", "epoch": epoch.0, "file": file.name, "damage": damage }))?;
+        out(
+            json!({ "part": "output", "epoch": epoch.0, "file": staged.name(), "damage": damage }),
+        )?;
     }
     let damage = entries.as_ref().err().map(ToString::to_string);
     out(json!({ "part": "merged state", "entries": entries.unwrap_or(0), "damage": damage }))

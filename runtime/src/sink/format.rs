@@ -9,7 +9,7 @@ use arrow::json::writer::LineDelimited;
 use arrow::{csv, json};
 
 use super::counted::Counted;
-use super::instant::Instants;
+use crate::codec::Instants;
 use crate::config::Format;
 use crate::error::{Error, Result};
 

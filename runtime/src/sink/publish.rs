@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::connections::{Connections, Session, kafka_sinks};
 use super::counted::Counted;
 use super::file::staging_directory;
 use super::format::extension;
@@ -20,6 +21,7 @@ pub struct Publisher {
     storage: Arc<dyn Storage>,
     id: String,
     directories: Directories,
+    connections: Arc<Connections>,
     /// The sinks that collect the output of several epochs.
     collecting: BTreeMap<String, Collecting>,
 }
@@ -32,14 +34,25 @@ struct Collecting {
 }
 
 impl Publisher {
-    pub fn new(plan: &Plan, id: &str, storage: Arc<dyn Storage>) -> Self {
+    pub fn new(
+        plan: &Plan,
+        id: &str,
+        storage: Arc<dyn Storage>,
+        connections: Arc<Connections>,
+    ) -> Self {
         let collecting = file_sinks(plan).filter_map(|(name, plan)| {
             let every = plan.every?;
             let plan = plan.clone();
             Some((name.to_owned(), Collecting { plan, every, since: None, waiting: Vec::new() }))
         });
         let directories = Directories::default();
-        Self { storage, id: id.to_owned(), directories, collecting: collecting.collect() }
+        Self {
+            storage,
+            id: id.to_owned(),
+            directories,
+            connections,
+            collecting: collecting.collect(),
+        }
     }
 
     /// Whether output is kept back for a later epoch.
@@ -58,20 +71,43 @@ impl Publisher {
         staged: Vec<Staged>,
         last: bool,
     ) -> Result<Vec<Published>> {
-        self.publish_all(BTreeMap::from([(epoch, staged)]), last)
+        let (mut files, mut records) = (Vec::new(), Vec::new());
+        for staged in staged {
+            match staged {
+                Staged::File(file) => files.push(file),
+                Staged::Records(segment) => records.push(segment),
+            }
+        }
+        self.connections.publish(epoch, &records)?;
+        let mut published: Vec<Published> =
+            self.publish_files(BTreeMap::from([(epoch, files)]), last)?;
+        for segment in records {
+            remove(&*self.storage, &segment.path)?;
+            published.push(Published { epoch, sink: segment.sink });
+        }
+        published.dedup();
+        Ok(published)
     }
 
-    /// As [`publish`](Self::publish), for several epochs at once.
-    fn publish_all(
+    /// To be called now and then, between two epochs; `last` was committed last.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing more may be published but by [`recover`].
+    pub fn keep(&self, last: Epoch) -> Result<()> {
+        self.connections.keep(last)
+    }
+
+    /// As [`publish`](Self::publish), for the files of several epochs at once.
+    fn publish_files(
         &mut self,
-        committed: BTreeMap<Epoch, Vec<Staged>>,
+        committed: BTreeMap<Epoch, Vec<StagedFile>>,
         last: bool,
     ) -> Result<Vec<Published>> {
         let mut published = BTreeSet::new();
         let mut files = Vec::new();
-        let staged = committed.into_iter().flat_map(|(epoch, staged)| {
-            staged.into_iter().map(move |Staged::File(file)| (epoch, file))
-        });
+        let staged = committed
+            .into_iter()
+            .flat_map(|(epoch, staged)| staged.into_iter().map(move |file| (epoch, file)));
         for (epoch, file) in staged {
             match self.collecting.get_mut(&file.sink) {
                 Some(collecting) => {
@@ -159,12 +195,7 @@ impl Collecting {
         let sync = storage.sync_dir(directory);
         sync.map_err(|e| Error::io("sync", directory, e))?;
         for (_, part) in group {
-            match storage.remove(&part.staged) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", &part.staged, e));
-                }
-                _ => {}
-            }
+            remove(storage, &part.staged)?;
         }
         Ok(())
     }
@@ -203,6 +234,14 @@ fn write_joined(
     file.sync().map_err(|e| Error::io("write", path, e))
 }
 
+/// Removes a file that a crash may have removed before.
+fn remove(storage: &dyn Storage, path: &Path) -> Result<()> {
+    match storage.remove(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, e)),
+        _ => Ok(()),
+    }
+}
+
 /// Moves files into sight and makes that durable.
 fn publish_files(
     storage: &dyn Storage,
@@ -236,26 +275,44 @@ fn move_file(
     storage.rename(&file.staged, &target).map_err(|e| Error::io("publish", &target, e))
 }
 
-/// After a start: publishes what was committed and may not be in sight, and removes what was
-/// staged and never committed. Returns what is in sight by it.
+/// After a start: publishes what was committed up to `last` and may not be in sight, and removes
+/// what was staged and never committed. Returns what is in sight by it.
 ///
 /// # Errors
-/// `Corrupt` if a committed file is not what was written.
+/// `Corrupt` if a committed file is not what was written; else as [`Connections::recover`].
 pub fn recover(
     plan: &Plan,
     id: &str,
     storage: &Arc<dyn Storage>,
-    committed: BTreeMap<Epoch, Vec<Staged>>,
+    (connections, session): (&Arc<Connections>, &Session),
+    committed: &BTreeMap<Epoch, Vec<Staged>>,
+    last: Epoch,
 ) -> Result<Vec<Published>> {
-    for Staged::File(file) in committed.values().flatten() {
+    for file in committed.values().flatten().filter_map(Staged::file) {
         verify(&**storage, file)?;
     }
+    connections.recover(&**storage, committed, last, session)?;
     // All at once, whatever the time: files that a crash has left half joined must meet again in
     // the same group.
-    let published = Publisher::new(plan, id, storage.clone()).publish_all(committed, true)?;
-    for (_, sink) in file_sinks(plan) {
-        let staging = staging_directory(sink, id);
-        let files = storage.list(&staging).map_err(|e| Error::io("list", &staging, e))?;
+    let files = committed
+        .iter()
+        .map(|(epoch, staged)| (*epoch, staged.iter().filter_map(Staged::file).cloned().collect()));
+    let mut publisher = Publisher::new(plan, id, storage.clone(), connections.clone());
+    let mut published = publisher.publish_files(files.collect(), true)?;
+    for (epoch, staged) in committed {
+        let records = staged.iter().filter_map(Staged::records);
+        published.extend(records.map(|r| Published { epoch: *epoch, sink: r.sink.clone() }));
+    }
+    let mut staging: BTreeSet<PathBuf> =
+        file_sinks(plan).map(|(_, sink)| staging_directory(sink, id)).collect();
+    for (_, _, sink) in kafka_sinks(plan) {
+        let directory = &sink.staging;
+        let made = publisher.directories.make(&**storage, directory);
+        made.map_err(|e| Error::io("make the directory", directory, e))?;
+        staging.insert(directory.clone());
+    }
+    for directory in staging {
+        let files = storage.list(&directory).map_err(|e| Error::io("list", &directory, e))?;
         for path in files {
             storage.remove(&path).map_err(|e| Error::io("remove", &path, e))?;
         }

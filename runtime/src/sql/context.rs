@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::{TableReference, plan_datafusion_err};
+use datafusion::common::{DFSchema, TableReference, plan_datafusion_err};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::execution::SessionStateBuilder;
@@ -14,9 +14,10 @@ use datafusion::logical_expr::{
     AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::Optimizer;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
-use datafusion::sql::planner::{ParserOptions, SqlToRel};
+use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 
 use super::{Relation, SqlError, barrier, functions, intervals};
@@ -101,21 +102,45 @@ pub fn logical_plan(
     };
     let tables = relations.iter().map(|(name, relation)| (name.clone(), source(relation)));
     let provider = Provider { state: &STATE, tables: tables.collect(), plugins };
-    let options = ParserOptions {
-        map_string_types_to_utf8view: false,
-        collect_spans: true,
-        ..ParserOptions::default()
-    };
-    let planner = SqlToRel::new_with_options(&provider, options);
+    let planner = SqlToRel::new_with_options(&provider, parser_options());
     let plan = planner.statement_to_plan(statement)?;
     super::purity::refuse_impure(&plan)?;
     let plan = barrier::above_aggregates(plan)?;
     Ok(STATE.optimize(&plan)?)
 }
 
+/// One expression over rows of `schema`, and its type.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn expression(
+    sql: &str,
+    schema: &SchemaRef,
+    plugins: &PluginFunctions,
+) -> Result<(Arc<dyn PhysicalExpr>, DataType), SqlError> {
+    let dialect = STATE.config_options().sql_parser.dialect;
+    let parsed = STATE.sql_to_expr(sql, &dialect)?;
+    let columns = DFSchema::try_from(schema.as_ref().clone())?;
+    let provider = Provider { state: &STATE, tables: BTreeMap::new(), plugins };
+    let planner = SqlToRel::new_with_options(&provider, parser_options());
+    let expr = planner.sql_to_expr(parsed, &columns, &mut PlannerContext::new())?;
+    super::purity::refuse_impure_in(&expr)?;
+    let expr = STATE.create_physical_expr(expr, &columns)?;
+    let data_type = expr.data_type(schema)?;
+    Ok((expr, data_type))
+}
+
 /// Functions and options for physical expressions.
 pub fn state() -> &'static SessionState {
     &STATE
+}
+
+fn parser_options() -> ParserOptions {
+    ParserOptions {
+        map_string_types_to_utf8view: false,
+        collect_spans: true,
+        ..ParserOptions::default()
+    }
 }
 
 fn parse(sql: &str) -> Result<Statement, SqlError> {

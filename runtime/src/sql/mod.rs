@@ -13,7 +13,7 @@ mod purity;
 mod trace;
 
 pub use aggregate::AggregateOptions;
-pub use context::{PluginFunctions, has_function, references};
+pub use context::{PluginFunctions, expression, has_function, references};
 pub(crate) use functions::{gcd, windows};
 pub use lower::{Lowered, lower};
 

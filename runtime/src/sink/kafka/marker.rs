@@ -1,0 +1,119 @@
+//! The sink's last epoch, where its own transactions put it: the committed offset of a group that
+//! nobody reads with.
+
+use std::sync::Arc;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::producer::ASK;
+use crate::epoch::Epoch;
+use crate::error::{Error, Result};
+use crate::kafka::{Context, failed};
+use crate::metrics::Health;
+use crate::plan::KafkaSinkPlan;
+
+/// The partition under which the offset is kept: every topic has it.
+const PARTITION: i32 = 0;
+/// Begins what stands beside the offset.
+const FORM: &str = "millrace-1";
+
+/// What a sink has published last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    pub epoch: Epoch,
+    /// Of whom the epoch is.
+    pub author: Author,
+}
+
+/// Who published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Author {
+    /// The checkpoint's id.
+    pub checkpoint: String,
+    /// The process's.
+    pub process: String,
+}
+
+/// Reads the mark, and puts it into transactions.
+pub struct Marker {
+    consumer: BaseConsumer<Context>,
+    group: String,
+    topic: String,
+    metadata: ConsumerGroupMetadata,
+}
+
+impl Marker {
+    /// # Errors
+    /// If the client does not take the configuration.
+    pub fn open(
+        name: &str,
+        plan: &KafkaSinkPlan,
+        mut config: ClientConfig,
+        health: &Arc<Health>,
+    ) -> Result<Self> {
+        let group = plan.transactional_id.clone();
+        config.set("group.id", &group).set("enable.auto.commit", "false");
+        // What a transaction has not yet committed is waited for.
+        config.set("isolation.level", "read_committed");
+        let context = Context { name: name.to_owned(), health: health.clone() };
+        let consumer: BaseConsumer<Context> = config
+            .create_with_context(context)
+            .map_err(|e| failed(format!("open sink `{name}`"), e))?;
+        let metadata = consumer
+            .group_metadata()
+            .ok_or_else(|| Error::internal("a consumer without the group that it was given"))?;
+        Ok(Self { consumer, group, topic: plan.topic.clone(), metadata })
+    }
+
+    /// The last epoch that a transaction has committed; `None` if the broker knows of none.
+    ///
+    /// # Errors
+    /// `Unavailable` if the broker does not answer, `Config` if the group is in use for something
+    /// else.
+    pub fn read(&self) -> Result<Option<Mark>> {
+        let list = self.list(Offset::Invalid, "").map_err(|e| self.unreadable(e))?;
+        let found = self.consumer.committed_offsets(list, ASK).map_err(|e| self.unreadable(e))?;
+        let Some(element) = found.find_partition(&self.topic, PARTITION) else { return Ok(None) };
+        element.error().map_err(|e| self.unreadable(e))?;
+        let Offset::Offset(epoch) = element.offset() else { return Ok(None) };
+        let mut words = element.metadata().split(' ');
+        match (words.next(), words.next(), words.next(), u64::try_from(epoch)) {
+            (Some(FORM), Some(checkpoint), Some(process), Ok(epoch)) => Ok(Some(Mark {
+                epoch: Epoch(epoch),
+                author: Author { checkpoint: checkpoint.into(), process: process.into() },
+            })),
+            _ => Err(Error::config(format!(
+                "group `{}` holds offsets that are not Millrace's: it is to hold the sink's last \
+                 epoch; give the sink another `transactional_id`",
+                self.group
+            ))),
+        }
+    }
+
+    /// The offsets that make `mark` part of a transaction, and the group that they are of.
+    ///
+    /// # Errors
+    /// If the mark can't be written down.
+    pub fn offsets(&self, mark: &Mark) -> Result<(TopicPartitionList, &ConsumerGroupMetadata)> {
+        let Author { checkpoint, process } = &mark.author;
+        let text = format!("{FORM} {checkpoint} {process}");
+        let epoch = i64::try_from(mark.epoch.0).unwrap_or(i64::MAX);
+        let list = self.list(Offset::Offset(epoch), &text);
+        Ok((list.map_err(|e| failed("note the sink's epoch", e))?, &self.metadata))
+    }
+
+    fn list(&self, offset: Offset, text: &str) -> Result<TopicPartitionList, KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(1);
+        let mut element = list.add_partition(&self.topic, PARTITION);
+        element.set_offset(offset)?;
+        element.set_metadata(text);
+        Ok(list)
+    }
+
+    fn unreadable(&self, error: KafkaError) -> Error {
+        failed(format!("read the sink's last epoch from group `{}`", self.group), error)
+    }
+}

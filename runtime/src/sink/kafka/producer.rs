@@ -1,0 +1,243 @@
+//! Records into the client's queue, and out of it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arrow::array::{Array, AsArray, BinaryArray, Int32Array, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type};
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
+
+use crate::error::{Error, Result};
+use crate::kafka::{Context, Record, Topic, failed, flush, produce};
+use crate::metrics::Health;
+use crate::plan::KafkaSinkPlan;
+
+/// A broker that has not taken anything for so long counts as gone: the job starts again.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one look at the client's queue takes.
+const GLANCE: Duration = Duration::from_millis(100);
+/// Between two looks whether there is room in the queue.
+const PAUSE: Duration = Duration::from_millis(2);
+/// A queue that is full for so long is worth a word.
+const SLOW: Duration = Duration::from_secs(2);
+/// How long a question to the broker may take.
+pub const ASK: Duration = Duration::from_secs(10);
+
+/// A producer with what its lanes share.
+pub struct Producer {
+    /// Before the client, which must outlive them. Others than the plan's.
+    topics: Mutex<HashMap<String, Arc<Topic>>>,
+    default_topic: Topic,
+    pub client: BaseProducer<Deliveries>,
+    plan: Arc<KafkaSinkPlan>,
+    health: Arc<Health>,
+}
+
+/// Hears of records that could not be delivered, and of brokers.
+pub struct Deliveries {
+    context: Context,
+    /// The first failure since it was asked for.
+    failure: Mutex<Option<(KafkaError, String)>>,
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.context.log(level, facility, message);
+    }
+
+    fn stats_raw(&self, _: &[u8]) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.context.error(error, reason);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        use rdkafka::Message;
+        if let Err((error, record)) = result {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert_with(|| (error.clone(), record.topic().to_owned()));
+        }
+    }
+}
+
+impl Producer {
+    /// # Errors
+    /// `Config` if the client does not take the configuration or the topic is missing,
+    /// `Unavailable` if no broker answers.
+    pub fn open(
+        name: &str,
+        plan: &Arc<KafkaSinkPlan>,
+        config: &ClientConfig,
+        health: &Arc<Health>,
+    ) -> Result<Self> {
+        let context = Context { name: name.to_owned(), health: health.clone() };
+        let deliveries = Deliveries { context, failure: Mutex::default() };
+        let client: BaseProducer<Deliveries> = config
+            .create_with_context(deliveries)
+            .map_err(|e| failed(format!("open sink `{name}`"), e))?;
+        let topic = Topic::new(&client, &plan.topic);
+        let topic = topic.map_err(|e| failed(format!("use topic `{}`", plan.topic), e))?;
+        let producer = Self {
+            topics: Mutex::default(),
+            default_topic: topic,
+            client,
+            plan: plan.clone(),
+            health: health.clone(),
+        };
+        producer.ask_for_topic()?;
+        Ok(producer)
+    }
+
+    /// Whether the topic is there and a broker answers.
+    fn ask_for_topic(&self) -> Result<()> {
+        let topic = &self.plan.topic;
+        let found = self.client.client().fetch_metadata(Some(topic), ASK);
+        let found = found.map_err(|e| failed(format!("reach a broker for topic `{topic}`"), e));
+        let found = found.inspect_err(|e| self.health.down(e.to_string()))?;
+        let error = found.topics().iter().find_map(|topic| topic.error());
+        match error.map(|code| KafkaError::MetadataFetch(code.into())) {
+            Some(error) => Err(failed(format!("write to topic `{topic}`"), error)),
+            None => {
+                self.health.up();
+                Ok(())
+            }
+        }
+    }
+
+    /// Hears what has happened, and asks a broker that was down whether it is back.
+    pub fn look(&self) {
+        self.client.poll(Duration::ZERO);
+        if self.health.get().is_some() {
+            let topic = Some(self.plan.topic.as_str());
+            if self.client.client().fetch_metadata(topic, Duration::from_secs(1)).is_ok() {
+                self.health.up();
+            }
+        }
+    }
+
+    /// Puts records into the queue; waits for room.
+    ///
+    /// # Errors
+    /// If there is none for long, or a record before could not be delivered.
+    pub fn send(&self, records: &RecordBatch) -> Result<()> {
+        let columns = &self.plan.columns;
+        let bytes = |at: usize| records.column(at).as_binary::<i32>();
+        let topics = columns.topic.map(|at| records.column(at).as_string::<i32>());
+        let partitions: Option<&Int32Array> =
+            columns.partition.map(|at| records.column(at).as_primitive::<Int32Type>());
+        let times = columns.timestamp.map(|at| records.column(at).as_primitive::<Int64Type>());
+        let keys = columns.key.map(bytes);
+        let values = bytes(columns.value);
+        let names = columns.headers.iter().enumerate();
+        let headers: Vec<(&str, &BinaryArray)> =
+            names.map(|(at, name)| (name.as_str(), bytes(columns.first_header + at))).collect();
+        let mut known: HashMap<&str, Arc<Topic>> = HashMap::new();
+        for row in 0..records.num_rows() {
+            let record = Record {
+                partition: partitions.and_then(|c| c.is_valid(row).then(|| c.value(row))),
+                key: keys.and_then(|c| c.is_valid(row).then(|| c.value(row))),
+                value: values.is_valid(row).then(|| values.value(row)),
+                timestamp: times.and_then(|c| c.is_valid(row).then(|| c.value(row))),
+            };
+            let name = topics.and_then(|c| c.is_valid(row).then(|| c.value(row)));
+            let topic: &Topic = match name {
+                None => &self.default_topic,
+                Some(name) => match known.entry(name) {
+                    Entry::Occupied(topic) => topic.into_mut(),
+                    Entry::Vacant(place) => place.insert(self.topic(name)?),
+                },
+            };
+            let headers = || {
+                let there = headers.iter().filter(|(_, column)| column.is_valid(row));
+                there.map(|(name, column)| (*name, column.value(row)))
+            };
+            match produce(&self.client, topic, &record, headers()) {
+                Ok(()) => {}
+                Err(RDKafkaErrorCode::QueueFull) => {
+                    self.wait_for_room(|| produce(&self.client, topic, &record, headers()))?;
+                }
+                Err(code) => return Err(self.refused(code, name)),
+            }
+        }
+        self.client.poll(Duration::ZERO);
+        self.check()
+    }
+
+    /// Tries again until there is room in the queue: a slow broker slows the lane down.
+    fn wait_for_room(&self, mut again: impl FnMut() -> Result<(), RDKafkaErrorCode>) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            self.client.poll(PAUSE);
+            self.check()?;
+            match again() {
+                Ok(()) => return Ok(()),
+                Err(RDKafkaErrorCode::QueueFull) if begun.elapsed() < PATIENCE => {
+                    if begun.elapsed() > SLOW {
+                        self.health.down("the broker takes no records: the queue is full");
+                    }
+                }
+                Err(RDKafkaErrorCode::QueueFull) => {
+                    let message = "the broker has taken no records for a minute";
+                    return Err(Error::unavailable(message));
+                }
+                Err(code) => return Err(self.refused(code, None)),
+            }
+        }
+    }
+
+    /// Waits until everything sent is acknowledged, `until` then at most. Whether it is.
+    ///
+    /// # Errors
+    /// If a record could not be delivered.
+    pub fn flush(&self, until: Instant) -> Result<bool> {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let done = flush(&self.client, left.min(GLANCE));
+            self.client.poll(Duration::ZERO);
+            self.check()?;
+            if done || left.is_zero() {
+                return Ok(done);
+            }
+        }
+    }
+
+    /// Whether all records so far could be delivered.
+    fn check(&self) -> Result<()> {
+        let context: &Deliveries = self.client.context();
+        let failure = context.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match failure {
+            None => Ok(()),
+            Some((error, topic)) => {
+                let error = failed(format!("deliver a record to topic `{topic}`"), error);
+                self.health.down(error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    fn refused(&self, code: RDKafkaErrorCode, topic: Option<&str>) -> Error {
+        let topic = topic.unwrap_or(&self.plan.topic);
+        failed(format!("send a record to topic `{topic}`"), KafkaError::MessageProduction(code))
+    }
+
+    fn topic(&self, name: &str) -> Result<Arc<Topic>> {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(topic) = topics.get(name) {
+            return Ok(topic.clone());
+        }
+        let topic = Topic::new(&self.client, name);
+        let topic = topic.map_err(|e| failed(format!("use topic `{name}`"), e))?;
+        let topic = Arc::new(topic);
+        topics.insert(name.to_owned(), topic.clone());
+        Ok(topic)
+    }
+}

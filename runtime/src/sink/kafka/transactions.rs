@@ -1,0 +1,277 @@
+//! Exactly once: an epoch's records go into a transaction while it runs, and become visible with
+//! the epoch's number once the checkpoint has it.
+//!
+//! Two producers take turns, as the lanes write epoch N + 1 while N is published. The client can't
+//! resume a transaction of a process that is gone, so the records are kept in segments until then.
+//! Whatever goes wrong with a transaction ends the attempt: the next one asks the broker for the
+//! last epoch, and sends again what is missing.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::Producer as _;
+
+use super::marker::{Author, Mark, Marker};
+use super::producer::{ASK, PATIENCE, Producer};
+use super::segment;
+use crate::epoch::Epoch;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kafka::failed;
+use crate::metrics::Health;
+use crate::plan::KafkaSinkPlan;
+use crate::sink::{Outcome, StagedRecords};
+use crate::storage::Storage;
+
+/// How long one try of a transaction's steps takes.
+const TRY: Duration = Duration::from_secs(1);
+/// The broker forgets an epoch that it was told long ago (`offsets.retention.minutes`, a week):
+/// it is told again this often.
+const REMIND: Duration = Duration::from_secs(3600);
+
+/// The transactions of one sink.
+pub struct Transactions {
+    sink: String,
+    turns: [Turn; 2],
+    marker: Marker,
+    author: Author,
+    /// How many rounds all lanes have staged that were published or are about to be. A round is
+    /// what lies between two calls of `stage`; usually an epoch.
+    staged: AtomicU64,
+    reminded: Mutex<Instant>,
+    health: Arc<Health>,
+}
+
+struct Turn {
+    producer: Producer,
+    /// The round of the open transaction, plus one; 0: none is open.
+    open: AtomicU64,
+    begin: Mutex<()>,
+}
+
+impl Transactions {
+    /// Takes over from whoever wrote before: their open transactions are aborted, and they can
+    /// write no more.
+    ///
+    /// `again`: whether this process has had the sink open before.
+    ///
+    /// # Errors
+    /// `Fenced` if another process has taken over since then, `Unavailable` if no broker answers,
+    /// `Config` if the topic is missing or the broker refuses.
+    pub fn open(
+        name: &str,
+        plan: &Arc<KafkaSinkPlan>,
+        author: Author,
+        again: bool,
+        health: &Arc<Health>,
+    ) -> Result<Self> {
+        let marker = Marker::open(name, plan, super::config(plan, &[])?, health)?;
+        let other = |mark: &Mark| mark.author.process != author.process;
+        if again && marker.read()?.as_ref().is_some_and(other) {
+            return Err(Error::new(
+                ErrorKind::Fenced,
+                format!(
+                    "another process has taken over `{name}`: it writes with the transactional id \
+                     `{}`. Stop one of the two, or give them different names",
+                    plan.transactional_id
+                ),
+            ));
+        }
+        let turn = |number: usize| -> Result<Turn> {
+            let timeout = plan.transaction_timeout.as_millis().to_string();
+            let mut config = super::producer_config(plan, &[("transaction.timeout.ms", &timeout)])?;
+            config.set("transactional.id", format!("{}-{number}", plan.transactional_id));
+            let producer = Producer::open(name, plan, &config, health)?;
+            let begun = producer.client.init_transactions(ASK);
+            begun.map_err(|e| failed(format!("begin transactions for `{name}`"), e))?;
+            Ok(Turn { producer, open: AtomicU64::new(0), begin: Mutex::default() })
+        };
+        Ok(Self {
+            sink: name.to_owned(),
+            turns: [turn(0)?, turn(1)?],
+            marker,
+            author,
+            staged: AtomicU64::new(0),
+            reminded: Mutex::new(Instant::now()),
+            health: health.clone(),
+        })
+    }
+
+    /// Publishes what epochs have committed and a crash has kept from sight, and says to the
+    /// broker that from `last` on this process goes on.
+    ///
+    /// # Errors
+    /// `Config` if it can't be known what was published and `outcome` does not say it.
+    pub fn recover(
+        &self,
+        storage: &dyn Storage,
+        committed: &BTreeMap<Epoch, Vec<&StagedRecords>>,
+        last: Epoch,
+        outcome: Option<Outcome>,
+    ) -> Result<()> {
+        if let Some((first, _)) = committed.first_key_value() {
+            let published = self.published(*first, outcome)?;
+            for (epoch, segments) in committed.iter().filter(|(epoch, _)| **epoch > published) {
+                self.begin(&self.turns[0], 0)?;
+                for segment in segments {
+                    for records in segment::read(storage, segment)? {
+                        self.turns[0].producer.send(&records)?;
+                    }
+                }
+                self.finish(&self.turns[0], *epoch)?;
+            }
+        }
+        self.remind(last)
+    }
+
+    /// The last epoch that is in sight, where `first` waits to be.
+    fn published(&self, first: Epoch, outcome: Option<Outcome>) -> Result<Epoch> {
+        let before = Epoch(first.0.saturating_sub(1));
+        match outcome {
+            Some(Outcome::Published) => return Ok(Epoch(u64::MAX)),
+            Some(Outcome::Unpublished) => return Ok(before),
+            None => {}
+        }
+        let why = match self.marker.read()? {
+            Some(mark) if mark.author.checkpoint == self.author.checkpoint => {
+                return Ok(mark.epoch);
+            }
+            Some(_) => "another checkpoint has written with its transactional id since",
+            None => "the broker has forgotten which epoch was the last (offsets.retention.minutes)",
+        };
+        let sink = self.sink.trim_start_matches("sink.");
+        Err(Error::config(format!(
+            "epoch {} of `{sink}` is committed, and it can't be known whether its records are in \
+             Kafka: {why}. Look at the end of the topic, then run once more with \
+             --outcome {sink}=published or --outcome {sink}=unpublished",
+            first.0
+        )))
+    }
+
+    /// Puts records of a lane's round into its transaction.
+    ///
+    /// # Errors
+    /// As [`Producer::send`].
+    pub fn send(&self, round: u64, records: &RecordBatch) -> Result<()> {
+        let turn = &self.turns[round as usize % 2];
+        if turn.open.load(Ordering::Acquire) != round + 1 {
+            let _alone = turn.begin.lock().unwrap_or_else(PoisonError::into_inner);
+            if turn.open.load(Ordering::Acquire) != round + 1 {
+                self.begin(turn, round)?;
+            }
+        }
+        turn.producer.send(records)
+    }
+
+    /// A lane has staged its round.
+    pub fn stage(&self, round: u64) {
+        self.staged.fetch_max(round, Ordering::AcqRel);
+    }
+
+    /// Makes the round that all lanes have staged visible, as `epoch`.
+    ///
+    /// # Errors
+    /// `Unavailable` where the outcome is not known, or is that the broker gave it up: the next
+    /// attempt finds out.
+    pub fn publish(&self, epoch: Epoch) -> Result<()> {
+        let round = self.staged.load(Ordering::Acquire);
+        let turn = &self.turns[round as usize % 2];
+        if turn.open.load(Ordering::Acquire) != round + 1 {
+            return Err(Error::internal("records were staged outside of a transaction"));
+        }
+        self.finish(turn, epoch)
+    }
+
+    /// Says the last epoch again if that was long ago. To be called between two epochs.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    pub fn keep(&self, last: Epoch) -> Result<()> {
+        let reminded = *self.reminded.lock().unwrap_or_else(PoisonError::into_inner);
+        if reminded.elapsed() < REMIND { Ok(()) } else { self.remind(last) }
+    }
+
+    /// Hears what has happened to both producers.
+    pub fn look(&self) {
+        self.turns.iter().for_each(|turn| turn.producer.look());
+    }
+
+    fn remind(&self, last: Epoch) -> Result<()> {
+        let turn = &self.turns[self.staged.load(Ordering::Acquire) as usize % 2];
+        let _alone = turn.begin.lock().unwrap_or_else(PoisonError::into_inner);
+        if turn.open.load(Ordering::Acquire) != 0 {
+            // A round that runs: its own end says the epoch.
+            return Ok(());
+        }
+        self.begin(turn, 0)?;
+        self.finish(turn, last)
+    }
+
+    fn begin(&self, turn: &Turn, round: u64) -> Result<()> {
+        turn.producer.client.begin_transaction().map_err(|e| self.lost(e))?;
+        turn.open.store(round + 1, Ordering::Release);
+        Ok(())
+    }
+
+    fn finish(&self, turn: &Turn, epoch: Epoch) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        let slow = || self.health.down(format!("epoch {} waits for the broker", epoch.0));
+        while !turn.producer.flush((Instant::now() + TRY).min(until))? {
+            slow();
+            if Instant::now() >= until {
+                return Err(Error::unavailable("the broker has not taken an epoch's records"));
+            }
+        }
+        let mark = Mark { epoch, author: self.author.clone() };
+        let (offsets, group) = self.marker.offsets(&mark)?;
+        let client = &turn.producer.client;
+        self.persist(until, || client.send_offsets_to_transaction(&offsets, group, TRY))?;
+        self.persist(until, || client.commit_transaction(TRY))?;
+        turn.open.store(0, Ordering::Release);
+        *self.reminded.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.health.up();
+        Ok(())
+    }
+
+    /// Does a step of a transaction, which may be done again as long as the client says so.
+    fn persist(
+        &self,
+        until: Instant,
+        mut step: impl FnMut() -> Result<(), KafkaError>,
+    ) -> Result<()> {
+        loop {
+            match step() {
+                Ok(()) => return Ok(()),
+                Err(error) if may_retry(&error) && Instant::now() < until => {
+                    self.health.down(format!("the broker does not commit: {error}"));
+                }
+                Err(error) => return Err(self.lost(error)),
+            }
+        }
+    }
+
+    /// The transaction can't go on. Whether another process is to blame or only time, the next
+    /// attempt finds out; so it is worth one.
+    fn lost(&self, error: KafkaError) -> Error {
+        let mut error = failed(format!("commit a transaction of `{}`", self.sink), error);
+        if error.kind == ErrorKind::Fenced {
+            let message = format!("the broker has given up a transaction of `{}`", self.sink);
+            error = Error::unavailable(message).with(error);
+        }
+        self.health.down(error.to_string());
+        error
+    }
+}
+
+fn may_retry(error: &KafkaError) -> bool {
+    match error {
+        KafkaError::Transaction(error) => {
+            error.is_retriable() || error.code() == RDKafkaErrorCode::OperationTimedOut
+        }
+        KafkaError::Flush(code) => *code == RDKafkaErrorCode::OperationTimedOut,
+        _ => false,
+    }
+}
