@@ -9,11 +9,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
+use crate::checkpoint::Lock;
 use crate::epoch::Epoch;
 use crate::error::{ErrorKind, Result};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::plugin::PluginHost;
+pub use crate::query::Restarts;
+use crate::query::{Server, Status};
 use crate::storage::{LocalStorage, Storage};
 
 /// The first wait before a restart; each further one is twice as long.
@@ -41,6 +44,8 @@ pub struct Progress<'a> {
     pub metrics: &'a Metrics,
     pub epoch: Epoch,
     pub elapsed: Duration,
+    /// Of the job until now.
+    pub restarts: &'a Restarts,
 }
 
 /// Hears of a job's progress: about once per second, at least once per epoch, and of restarts.
@@ -57,6 +62,7 @@ pub struct Summary {
     /// The last committed epoch.
     pub epoch: Epoch,
     pub elapsed: Duration,
+    pub restarts: Restarts,
 }
 
 /// Runs a job until its sources end, it is stopped, or it fails.
@@ -70,11 +76,22 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Summary> {
     let started = Instant::now();
+    let status = Arc::new(Status::new(plan));
+    let mut claim = None;
     let mut delay = RESTART_DELAY;
     let mut attempts = 0;
     loop {
         let mut progressed = false;
-        let error = match attempt::run(plan, plugins, options, observer, started, &mut progressed) {
+        status.starting();
+        let claimed = match claim.take() {
+            Some(claim) => Ok(claim),
+            None => Claim::make(plan, options, &status),
+        };
+        let tried = claimed.and_then(|own| {
+            let own = claim.insert(own);
+            attempt::run(plan, plugins, options, own, observer, started, &mut progressed)
+        });
+        let error = match tried {
             Ok(summary) => return Ok(summary),
             Err(error) => error,
         };
@@ -88,10 +105,28 @@ pub fn run(
             return Err(error);
         }
         let wait = delay.min(plan.restart.delay_max);
+        status.waiting(&error, wait);
         observer.restart(&error, wait);
         match options.stop.recv_timeout(wait) {
             Err(crossbeam_channel::RecvTimeoutError::Timeout) => delay = wait.saturating_mul(2),
             Ok(()) | Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return Err(error),
         }
+    }
+}
+
+/// What a job has from its first try to its end: the checkpoint is its own, also between two tries,
+/// and it can be asked.
+struct Claim {
+    lock: Lock,
+    server: Server,
+    status: Arc<Status>,
+}
+
+impl Claim {
+    fn make(plan: &Plan, options: &JobOptions, status: &Arc<Status>) -> Result<Self> {
+        let directory = &plan.checkpoint.directory;
+        let lock = Lock::take(directory, &*options.storage)?;
+        let server = Server::start(directory, options.storage.clone(), status.clone());
+        Ok(Self { lock, server, status: status.clone() })
     }
 }
