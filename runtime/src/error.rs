@@ -49,6 +49,8 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 pub struct Error {
     pub kind: ErrorKind,
     pub message: Cow<'static, str>,
+    /// The node of the plan where it happened, if it was at one.
+    pub node: Option<String>,
     source: Option<Source>,
 }
 
@@ -56,7 +58,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), node: None, source: None }
     }
 
     pub fn config(message: impl Into<Cow<'static, str>>) -> Self {
@@ -82,6 +84,13 @@ impl Error {
     #[must_use]
     pub fn with(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// It happened at this node of the plan, unless a node is known already.
+    #[must_use]
+    pub fn at(mut self, node: &str) -> Self {
+        self.node.get_or_insert_with(|| node.to_owned());
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::batch::Partition;
@@ -30,10 +30,19 @@ pub struct NodeMetrics {
     pub rows_in: Counter,
     /// Rows out by port, in the order of the plan's ports.
     pub ports: Vec<(String, Counter)>,
+    /// Microseconds at work, summed over all lanes; of operators and sinks.
+    pub busy: Counter,
     /// Of nodes that declare event time, and of steps with state.
     pub time: TimeMetrics,
     /// Of sources and sinks.
     pub health: Arc<Health>,
+}
+
+impl NodeMetrics {
+    /// It has worked from `started` until now.
+    pub fn worked_since(&self, started: Instant) {
+        self.busy.add(started.elapsed().as_micros() as u64);
+    }
 }
 
 /// How far event time has come at a node, and who holds it back.
@@ -64,9 +73,17 @@ impl TimeMetrics {
     }
 }
 
-/// Whether what a source or sink needs of the outside answers.
+/// Whether what a source or sink needs of the outside answers. It outlives a restart of the job.
 #[derive(Debug, Default)]
-pub struct Health(Mutex<Option<Down>>);
+pub struct Health(Mutex<Faults>);
+
+#[derive(Debug, Default)]
+struct Faults {
+    /// What the source or sink says itself.
+    down: Option<Down>,
+    /// What the job restarted for, until it is seen to work again.
+    failed: Option<Down>,
+}
 
 /// Something that does not answer.
 #[derive(Debug, Clone)]
@@ -78,19 +95,37 @@ pub struct Down {
 impl Health {
     /// It answers.
     pub fn up(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.lock().down = None;
     }
 
     /// It does not answer, for this reason.
     pub fn down(&self, reason: impl Into<String>) {
-        let mut down = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = down.as_ref().map_or_else(Instant::now, |down| down.since);
-        *down = Some(Down { since, reason: reason.into() });
+        let mut faults = self.lock();
+        let since = faults.down.as_ref().map_or_else(Instant::now, |down| down.since);
+        faults.down = Some(Down { since, reason: reason.into() });
+    }
+
+    /// The job starts again for this reason.
+    pub fn failed(&self, reason: impl Into<String>) {
+        let mut faults = self.lock();
+        let before = faults.failed.as_ref().or(faults.down.as_ref());
+        let since = before.map_or_else(Instant::now, |down| down.since);
+        faults.failed = Some(Down { since, reason: reason.into() });
+    }
+
+    /// What was the job's failure is over.
+    pub fn works(&self) {
+        self.lock().failed = None;
     }
 
     /// `None` as long as it answers.
     pub fn get(&self) -> Option<Down> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let faults = self.lock();
+        faults.down.as_ref().or(faults.failed.as_ref()).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Faults> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -46,6 +46,17 @@ pub fn check(path: &Path) -> Result<Pipeline, CheckFailure> {
     }
 }
 
+/// Where the checkpoint is of the pipeline file at `path`, of which nothing else is checked.
+///
+/// # Errors
+/// If the file can't be read, or is none.
+pub fn checkpoint_directory(path: &Path) -> Result<PathBuf> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+    let config = config::parse(path, &text)
+        .map_err(|found| Error::config(found.render(false).trim_end().to_owned()))?;
+    Ok(planner::checkpoint_directory(&config))
+}
+
 /// The directory from the root on. The checkpoint remembers paths, and the next run may start in
 /// another working directory.
 fn whole(directory: &Path) -> Result<PathBuf, CheckFailure> {

@@ -19,6 +19,7 @@ mod once_more;
 mod operators;
 mod plugin_command;
 mod plugins;
+mod ready;
 mod replay;
 mod sinks;
 mod sources;

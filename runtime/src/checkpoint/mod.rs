@@ -4,6 +4,7 @@ mod branch;
 mod changes;
 mod commit;
 mod history;
+mod lock;
 mod open;
 mod store;
 
@@ -15,6 +16,7 @@ pub use branch::branch;
 pub use changes::{StepChange, compare};
 pub use commit::{Clock, Clocks, Commit};
 pub use history::{EpochRecord, Output};
-pub use open::{Checkpoint, open};
+pub use lock::Lock;
+pub use open::{Checkpoint, open, open_locked};
 pub use protocol::{Action, Event, Protocol, Reading, TaskId};
 pub use store::{Recovered, Store};

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::lock::Lock;
 use super::store::{Recovered, Store};
 use crate::epoch::Epoch;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,7 +29,21 @@ pub fn open(
     storage: &Arc<dyn Storage>,
     options: StateOptions,
 ) -> Result<Checkpoint> {
-    let store = Store::open(directory, pipeline, &**storage)?;
+    open_locked(Lock::take(directory, &**storage)?, directory, pipeline, storage, options)
+}
+
+/// As [`open`], by whoever has the lock.
+///
+/// # Errors
+/// As [`open`], but for `Fenced`.
+pub fn open_locked(
+    lock: Lock,
+    directory: &Path,
+    pipeline: &str,
+    storage: &Arc<dyn Storage>,
+    options: StateOptions,
+) -> Result<Checkpoint> {
+    let store = Store::open_locked(lock, directory, pipeline, &**storage)?;
     let mut warnings = Vec::new();
     loop {
         let mut recovered = store.recover()?;

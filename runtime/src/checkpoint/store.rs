@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use redb::{Database, ReadableTable};
 
@@ -10,6 +9,7 @@ use super::commit::{
     CLOCKS, Clock, Clocks, Commit, HISTORY, META, POSITIONS, SEGMENTS, STAGED, WATERMARKS,
 };
 use super::history::{self, EpochRecord};
+use super::lock::Lock;
 use crate::database::{self, json, to_json};
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
@@ -17,21 +17,17 @@ use crate::plan::Shapes;
 use crate::sink::{Published, Staged};
 use crate::source::{Position, Positions};
 use crate::state::{CommittedState, Segment};
-use crate::storage::{Directories, Storage, random_id};
+use crate::storage::{Storage, random_id};
 
 const FILE: &str = "checkpoint.redb";
 const FORMAT: &str = "3";
 const CACHE_BYTES: usize = 16 << 20;
-/// How long a lock is tried to get.
-const LOCK_TRIES: usize = 20;
-const LOCK_WAIT: Duration = Duration::from_millis(10);
 
 /// A checkpoint that only this process writes.
 pub struct Store {
     path: PathBuf,
     database: Database,
-    /// Held as long as the store: a second process is refused.
-    _lock: Option<std::fs::File>,
+    _lock: Lock,
 }
 
 /// What a checkpoint holds.
@@ -82,9 +78,19 @@ impl Store {
     /// `Config` if it belongs to another pipeline, `Fenced` if another process has it, `Corrupt`
     /// if it can't be read, `Unavailable` if the disk does not do its work.
     pub fn open(directory: &Path, pipeline: &str, storage: &dyn Storage) -> Result<Self> {
-        let made = Directories::default().make(storage, directory);
-        made.map_err(|e| Error::io("make the directory", directory, e))?;
-        let lock = lock(directory)?;
+        Self::open_locked(Lock::take(directory, storage)?, directory, pipeline, storage)
+    }
+
+    /// As [`open`](Self::open), by whoever has the lock.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for `Fenced`.
+    pub fn open_locked(
+        lock: Lock,
+        directory: &Path,
+        pipeline: &str,
+        storage: &dyn Storage,
+    ) -> Result<Self> {
         let database = database::open(storage, directory, FILE, CACHE_BYTES, |transaction| {
             let mut meta = transaction.open_table(META)?;
             meta.insert("pipeline", pipeline)?;
@@ -99,7 +105,7 @@ impl Store {
             transaction.open_table(HISTORY)?;
             Ok(())
         })?;
-        let store = Self { path: directory.join(FILE), database, _lock: Some(lock) };
+        let store = Self { path: directory.join(FILE), database, _lock: lock };
         store.claim(pipeline)?;
         Ok(store)
     }
@@ -314,33 +320,6 @@ fn forget_staged(
         staged.retain_in(of_epoch, |_, text| waits(text))?;
     }
     Ok(())
-}
-
-fn lock(directory: &Path) -> Result<std::fs::File> {
-    let path = directory.join("lock");
-    let file = std::fs::File::options().write(true).create(true).truncate(false).open(&path);
-    let file = file.map_err(|e| Error::io("open", &path, e))?;
-    let mut tries = 0;
-    loop {
-        match file.try_lock() {
-            // A process that was just started has all files of its parent for a moment.
-            Err(std::fs::TryLockError::WouldBlock) if tries < LOCK_TRIES => {
-                tries += 1;
-                std::thread::sleep(LOCK_WAIT);
-            }
-            Ok(()) => return Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) => return Err(fenced(&path)),
-            Err(std::fs::TryLockError::Error(e)) => return Err(Error::io("lock", &path, e)),
-        }
-    }
-}
-
-fn fenced(lock: &Path) -> Error {
-    let message = format!(
-        "another process runs this pipeline: it has {} locked. Stop it first",
-        lock.display()
-    );
-    Error::new(crate::error::ErrorKind::Fenced, message)
 }
 
 fn now_ms() -> i64 {

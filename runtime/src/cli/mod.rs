@@ -11,6 +11,7 @@ mod dlq;
 mod plugin;
 mod progress;
 mod query;
+mod ready;
 mod run;
 mod state;
 
@@ -49,6 +50,8 @@ struct Arguments {
 enum Command {
     /// Run a pipeline until its sources end or it is stopped (SIGINT, SIGTERM).
     Run(run::RunArguments),
+    /// Ask whether the process that runs a pipeline does its work: exit code 0 if so, else 4.
+    Ready(ready::ReadyArguments),
     /// Check a pipeline file, its plugins included, without starting anything.
     Check {
         /// The pipeline file.
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         .init();
     let result = match arguments.command {
         Command::Run(run) => run::run(&run),
+        Command::Ready(ready) => ready::ready(&ready),
         Command::Check { file } => check::check(&file),
         Command::Schema => schema(),
         Command::Plugin(command) => plugin::plugin(command),

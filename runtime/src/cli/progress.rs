@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use crate::epoch::Epoch;
 use crate::error::Error;
 use crate::job::{Observer, Progress, Summary};
 use crate::metrics::{Metrics, NodeMetrics};
-use crate::plan::{NodeKind, Plan, SinkPlan};
+use crate::plan::{Node, NodeKind, Plan, SinkPlan, step_of};
+use crate::query::Restarts;
 use crate::time::Watermark;
 
 /// Where progress goes: always to standard error, as rows may go to standard output.
@@ -60,7 +62,7 @@ impl Totals {
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Line<'a> {
     Progress(Report<'a>),
-    Restart { error: String, delay_ms: u64 },
+    Restart { node: Option<&'a str>, error: String, delay_ms: u64 },
     End(Report<'a>),
 }
 
@@ -74,6 +76,9 @@ struct Report<'a> {
     rows_in_per_second: f64,
     /// Most memory that the process ever had, where the system tells.
     memory_peak_bytes: Option<u64>,
+    /// How often the job started again.
+    restarts: u64,
+    last_restart: Option<LastRestart<'a>>,
     nodes: BTreeMap<&'a str, NodeReport<'a>>,
 }
 
@@ -81,8 +86,51 @@ struct Report<'a> {
 struct NodeReport<'a> {
     rows_in: u64,
     ports: BTreeMap<&'a str, u64>,
+    /// At work, summed over all lanes: who holds back the others is busy all the time.
+    busy_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     event_time: Option<EventTime>,
+    /// Of sources and sinks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<HealthReport>,
+}
+
+/// Whether what a source or sink needs of the outside answers.
+#[derive(Serialize)]
+struct HealthReport {
+    up: bool,
+    /// Since when it is down, in RFC 3339, and why.
+    since: Option<String>,
+    reason: Option<String>,
+}
+
+impl HealthReport {
+    fn of(node: &NodeMetrics) -> Self {
+        let down = node.health.get();
+        let since = down.as_ref().and_then(|down| {
+            let elapsed = jiff::SignedDuration::try_from(down.since.elapsed()).ok()?;
+            Some(jiff::Timestamp::now().checked_sub(elapsed).ok()?.to_string())
+        });
+        Self { up: down.is_none(), since, reason: down.map(|down| down.reason) }
+    }
+}
+
+/// What the job started again for.
+#[derive(Serialize)]
+struct LastRestart<'a> {
+    /// RFC 3339.
+    at: Option<String>,
+    /// The node that failed, if one did.
+    node: Option<&'a str>,
+    error: &'a str,
+}
+
+impl<'a> LastRestart<'a> {
+    fn of(restarts: &'a Restarts) -> Option<Self> {
+        let last = restarts.last.as_ref()?;
+        let at = jiff::Timestamp::try_from(last.at).ok().map(|at| at.to_string());
+        Some(Self { at, node: last.node.as_deref(), error: &last.error })
+    }
 }
 
 /// How far event time has come at a node.
@@ -112,23 +160,32 @@ impl EventTime {
 fn report<'a>(
     plan: &'a Plan,
     metrics: &'a Metrics,
-    epoch: u64,
-    elapsed: Duration,
+    restarts: &'a Restarts,
+    (epoch, elapsed): (Epoch, Duration),
     rate: f64,
 ) -> Report<'a> {
-    let node = |node: &'a NodeMetrics| {
+    let node = |(planned, node): (&Node, &'a NodeMetrics)| {
         let ports = node.ports.iter().map(|(name, rows)| (name.as_str(), rows.get())).collect();
-        let event_time = EventTime::of(node);
-        (node.name.as_str(), NodeReport { rows_in: node.rows_in.get(), ports, event_time })
+        let outside = matches!(planned.kind, NodeKind::Source(_) | NodeKind::Sink(_));
+        let report = NodeReport {
+            rows_in: node.rows_in.get(),
+            ports,
+            busy_ms: node.busy.get() / 1000,
+            event_time: EventTime::of(node),
+            health: outside.then(|| HealthReport::of(node)),
+        };
+        (node.name.as_str(), report)
     };
     Report {
         name: &plan.name,
-        epoch,
+        epoch: epoch.0,
         elapsed_ms: elapsed.as_millis() as u64,
         totals: Totals::of(plan, metrics),
         rows_in_per_second: rate.round(),
         memory_peak_bytes: memory_peak_bytes(),
-        nodes: metrics.nodes.iter().map(node).collect(),
+        restarts: restarts.count,
+        last_restart: LastRestart::of(restarts),
+        nodes: plan.nodes.iter().zip(&metrics.nodes).map(node).collect(),
     }
 }
 
@@ -167,8 +224,9 @@ impl Terminal {
         match &self.mode {
             Mode::Quiet => {}
             Mode::Json => {
-                let (epoch, elapsed) = (summary.epoch.0, summary.elapsed);
-                json(&Line::End(report(plan, &summary.metrics, epoch, elapsed, rate)));
+                let (metrics, restarts) = (&summary.metrics, &summary.restarts);
+                let at = (summary.epoch, summary.elapsed);
+                json(&Line::End(report(plan, metrics, restarts, at, rate)));
             }
             Mode::Bar(_) | Mode::Lines(_) => {
                 eprint!("{}", text(plan, summary, &totals, rate));
@@ -182,13 +240,14 @@ impl Observer for Terminal {
         let totals = Totals::of(progress.plan, progress.metrics);
         let rate = self.rate(totals.rows_in, progress.elapsed);
         let line = format!(
-            "epoch {}  in {}  out {}  errors {}  {}/s{}",
+            "epoch {}  in {}  out {}  errors {}  {}/s{}{}",
             progress.epoch,
             HumanCount(totals.rows_in),
             HumanCount(totals.rows_out),
             HumanCount(totals.errors),
             HumanCount(rate as u64),
-            watermark(progress.metrics).unwrap_or_default()
+            watermark(progress.metrics).unwrap_or_default(),
+            troubles(progress)
         );
         match &mut self.mode {
             Mode::Quiet => {}
@@ -201,17 +260,20 @@ impl Observer for Terminal {
             }
             Mode::Json => {
                 let (plan, metrics) = (progress.plan, progress.metrics);
-                let (epoch, elapsed) = (progress.epoch.0, progress.elapsed);
-                json(&Line::Progress(report(plan, metrics, epoch, elapsed, rate)));
+                let at = (progress.epoch, progress.elapsed);
+                json(&Line::Progress(report(plan, metrics, progress.restarts, at, rate)));
             }
         }
     }
 
     fn restart(&mut self, error: &Error, delay: Duration) {
-        let text = format!("{error}; trying again in {delay:?} from the last checkpoint");
+        let node = error.node.as_deref().map(step_of);
+        let at = node.map(|node| format!("{node}: ")).unwrap_or_default();
+        let text = format!("{at}{error}; trying again in {delay:?} from the last checkpoint");
         match &self.mode {
             Mode::Bar(bar) => bar.suspend(|| eprintln!("warning: {text}")),
             Mode::Json => json(&Line::Restart {
+                node,
                 error: error.to_string(),
                 delay_ms: delay.as_millis() as u64,
             }),
@@ -225,6 +287,23 @@ fn memory_peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
+/// What is down, and how often the job started again.
+fn troubles(progress: &Progress) -> String {
+    let down = progress.metrics.nodes.iter().filter_map(|node| Some((node, node.health.get()?)));
+    let mut text: String = down
+        .map(|(node, down)| {
+            let since = HumanDuration(down.since.elapsed());
+            format!("  {} down for {since}: {}", step_of(&node.name), down.reason)
+        })
+        .collect();
+    let Restarts { count, last } = progress.restarts;
+    if let Some(last) = last {
+        let node = last.node.as_deref().unwrap_or("the job");
+        text.push_str(&format!("  {count} restarts, last by {node}"));
+    }
+    text
 }
 
 /// The lowest watermark of the pipeline, and who holds it back.

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
 
 use super::build::{Shared, metrics};
 use super::spawn::{Spawner, reading};
-use super::{JobOptions, Observer, Progress, Summary};
+use super::{Claim, Course, JobOptions, Observer, Progress, Summary};
 use crate::checkpoint::{
     self, Action, Checkpoint, Commit, Event, Protocol, Recovered, StepChange, Store, TaskId,
 };
@@ -17,41 +17,45 @@ use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, REPLAY_PREFIX, Shapes};
 use crate::plugin::PluginHost;
-use crate::query;
+use crate::query::Status;
 use crate::sink::{self, Connections, Published, Publisher, Session};
 use crate::state::{StateBackend, StateOptions};
 use crate::task::{Barrier, Control, EpochPart, Report};
 
 /// The first epoch comes early, so that output is seen soon after the start.
 const FIRST_EPOCH: Duration = Duration::from_millis(50);
+/// A try that did not fail for so long is over what the last one failed for.
+const SETTLED: Duration = Duration::from_secs(5);
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked whether an epoch has changed so much that it should end early.
 const PRESSURE_EVERY: Duration = Duration::from_millis(20);
 
-/// Runs until the end or the first error. `progressed` is set once an epoch was committed.
+/// Runs until the end or the first error. `course` says what has happened until then.
 pub fn run(
     plan: &Plan,
     plugins: &PluginHost,
-    (options, session): (&JobOptions, &Session),
+    options: &JobOptions,
+    own: &Claim,
     observer: &mut dyn Observer,
     started: Instant,
-    progressed: &mut bool,
+    course: &mut Course,
 ) -> Result<Summary> {
     let storage = &options.storage;
     let state_options =
         StateOptions { memory_max: plan.state_memory as usize, keep: plan.checkpoint.keep };
     let directory = &plan.checkpoint.directory;
     let Checkpoint { store, recovered, state } =
-        checkpoint::open(directory, &plan.name, storage, state_options)?;
+        checkpoint::open_locked(own.lock.clone(), directory, &plan.name, storage, state_options)?;
     for warning in &recovered.warnings {
         tracing::warn!("{warning}");
     }
-    let metrics = metrics(plan);
+    let metrics = metrics(plan, &own.status);
+    let session = &own.session;
     let connections = Arc::new(Connections::open(plan, &recovered.id, session, &metrics)?);
     let connected = (&connections, session);
     let recovered = recover(plan, options, &store, &state, connected, recovered)?;
     let (store, state) = (Arc::new(store), Arc::new(state));
-    let _server = query::serve(directory, storage.clone(), store.clone(), state.clone());
+    let _open = own.server.open(store.clone(), state.clone());
     let shared = Shared::new(plan, plugins)?;
     let _fresh: Vec<_> = shared.tables.iter().filter_map(|table| table.keep_fresh()).collect();
     let (reports, inbox) = unbounded();
@@ -66,6 +70,8 @@ pub fn run(
     };
     let tasks = spawner.spawn(&reports)?;
     drop(reports);
+    own.status.running();
+    let restarts = own.status.restarts();
     let mut coordinator = Coordinator {
         plan,
         store: &store,
@@ -83,10 +89,14 @@ pub fn run(
         collected: Commit::default(),
         published: Vec::new(),
         committed: recovered.epoch,
-        progressed,
+        course,
+        status: &own.status,
+        settles: Some(Instant::now() + SETTLED),
     };
     let report = |epoch: Epoch, observer: &mut dyn Observer| {
-        observer.progress(&Progress { plan, metrics: &metrics, epoch, elapsed: started.elapsed() });
+        let (metrics, restarts) = (&*metrics, &restarts);
+        let elapsed = started.elapsed();
+        observer.progress(&Progress { plan, metrics, epoch, elapsed, restarts });
     };
     let result = coordinator.run(&inbox, &options.stop, &mut |epoch| report(epoch, observer));
     let epoch = coordinator.committed;
@@ -98,7 +108,7 @@ pub fn run(
     }
     result?;
     report(epoch, observer);
-    Ok(Summary { metrics, epoch, elapsed: started.elapsed() })
+    Ok(Summary { metrics, epoch, elapsed: started.elapsed(), restarts })
 }
 
 fn recover(
@@ -177,7 +187,10 @@ struct Coordinator<'a> {
     /// Output in sight, which the next commit notes.
     published: Vec<Published>,
     committed: Epoch,
-    progressed: &'a mut bool,
+    course: &'a mut Course,
+    status: &'a Status,
+    /// When what the last try failed for is over, if it is not yet.
+    settles: Option<Instant>,
 }
 
 impl Coordinator<'_> {
@@ -214,6 +227,7 @@ impl Coordinator<'_> {
                 },
                 recv(stop) -> _ => {
                     stop = &quiet;
+                    self.course.stopping = true;
                     Some(Event::Stop)
                 }
                 default(wake.saturating_duration_since(Instant::now())) => {
@@ -228,6 +242,10 @@ impl Coordinator<'_> {
                     is_due.then_some(Event::Due)
                 }
             };
+            if self.settles.is_some_and(|at| at <= Instant::now()) {
+                self.settles = None;
+                self.status.all_work();
+            }
             let Some(event) = event else {
                 told = Instant::now();
                 self.publisher.keep(self.committed)?;
@@ -319,8 +337,14 @@ impl Coordinator<'_> {
         self.store.commit(&commit)?;
         self.committed = epoch;
         self.state.committed(epoch, std::mem::take(&mut commit.segments))?;
-        *self.progressed = true;
+        self.course.progressed = true;
+        let sources = commit.positions.iter().map(|(source, ..)| source.as_str());
+        let mut work: Vec<String> = sources.map(str::to_owned).collect();
+        work.extend(commit.staged.iter().map(|staged| staged.sink().to_owned()));
         self.published = self.publisher.publish(epoch, commit.staged, last)?;
+        if self.settles.is_some() {
+            self.status.work(&work);
+        }
         Ok(true)
     }
 

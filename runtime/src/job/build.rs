@@ -12,6 +12,7 @@ use crate::operators::{
 };
 use crate::plan::{Node, NodeKind, Plan};
 use crate::plugin::PluginHost;
+use crate::query::Status;
 use crate::sink::{self, SinkContext};
 use crate::state::StepState;
 use crate::table::Table;
@@ -108,13 +109,14 @@ impl<'a> Shared<'a> {
 }
 
 /// Counters for every node and port.
-pub fn metrics(plan: &Plan) -> Arc<Metrics> {
-    let node = |node: &Node| NodeMetrics {
+pub fn metrics(plan: &Plan, status: &Status) -> Arc<Metrics> {
+    let node = |(at, node): (usize, &Node)| NodeMetrics {
         name: node.name.clone(),
         rows_in: Default::default(),
+        busy: Default::default(),
         time: Default::default(),
-        health: Default::default(),
+        health: status.health(at),
         ports: node.ports.iter().map(|port| (port.name.clone(), Default::default())).collect(),
     };
-    Arc::new(Metrics { nodes: plan.nodes.iter().map(node).collect() })
+    Arc::new(Metrics { nodes: plan.nodes.iter().enumerate().map(node).collect() })
 }

@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
+use crate::checkpoint::Lock;
 use crate::epoch::Epoch;
 use crate::error::{ErrorKind, Result};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::plugin::PluginHost;
+pub use crate::query::Restarts;
+use crate::query::{Server, Status};
 use crate::sink::{Outcome, Session};
 use crate::storage::{LocalStorage, Storage};
 
@@ -51,6 +54,8 @@ pub struct Progress<'a> {
     pub metrics: &'a Metrics,
     pub epoch: Epoch,
     pub elapsed: Duration,
+    /// Of the job until now.
+    pub restarts: &'a Restarts,
 }
 
 /// Hears of a job's progress: about once per second, at least once per epoch, and of restarts.
@@ -67,6 +72,7 @@ pub struct Summary {
     /// The last committed epoch.
     pub epoch: Epoch,
     pub elapsed: Duration,
+    pub restarts: Restarts,
 }
 
 /// Runs a job until its sources end, it is stopped, or it fails.
@@ -80,36 +86,68 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Summary> {
     let started = Instant::now();
-    let session = Session::new(options.outcomes.clone());
+    let status = Arc::new(Status::new(plan));
+    let mut claim = None;
     let mut delay = RESTART_DELAY;
     let mut attempts = 0;
     loop {
-        let mut progressed = false;
-        let error = match attempt::run(
-            plan,
-            plugins,
-            (options, &session),
-            observer,
-            started,
-            &mut progressed,
-        ) {
+        let mut course = Course::default();
+        status.starting();
+        let claimed = match claim.take() {
+            Some(claim) => Ok(claim),
+            None => Claim::make(plan, options, &status),
+        };
+        let tried = claimed.and_then(|own| {
+            let own = claim.insert(own);
+            attempt::run(plan, plugins, options, own, observer, started, &mut course)
+        });
+        let error = match tried {
             Ok(summary) => return Ok(summary),
             Err(error) => error,
         };
-        if progressed {
+        if course.progressed {
             attempts = 0;
             delay = RESTART_DELAY;
         }
         attempts += 1;
         let given_up = plan.restart.attempts.is_some_and(|max| attempts > max);
-        if error.kind != ErrorKind::Unavailable || given_up {
+        if error.kind != ErrorKind::Unavailable || given_up || course.stopping {
             return Err(error);
         }
         let wait = delay.min(plan.restart.delay_max);
+        status.waiting(&error, wait);
         observer.restart(&error, wait);
         match options.stop.recv_timeout(wait) {
             Err(crossbeam_channel::RecvTimeoutError::Timeout) => delay = wait.saturating_mul(2),
             Ok(()) | Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return Err(error),
         }
+    }
+}
+
+/// What has happened in a try.
+#[derive(Debug, Default)]
+struct Course {
+    /// An epoch was committed.
+    progressed: bool,
+    /// The user wants the job to stop.
+    stopping: bool,
+}
+
+/// What a job has from its first try to its end: the checkpoint is its own, also between two tries,
+/// and it can be asked.
+struct Claim {
+    lock: Lock,
+    server: Server,
+    status: Arc<Status>,
+    session: Session,
+}
+
+impl Claim {
+    fn make(plan: &Plan, options: &JobOptions, status: &Arc<Status>) -> Result<Self> {
+        let directory = &plan.checkpoint.directory;
+        let lock = Lock::take(directory, &*options.storage)?;
+        let server = Server::start(directory, options.storage.clone(), status.clone());
+        let session = Session::new(options.outcomes.clone());
+        Ok(Self { lock, server, status: status.clone(), session })
     }
 }

@@ -113,7 +113,8 @@ impl Spawner<'_> {
             columns: source.columns.clone(),
             health: self.metrics.nodes[group.head].health.clone(),
         };
-        let readers = source::open(&source.name, &source.plan, &context)?;
+        let readers = source::open(&source.name, &source.plan, &context)
+            .map_err(|e| e.at(&self.plan.nodes[group.head].name))?;
         match readers.len() == group.tasks {
             true => Ok(readers),
             false => Err(Error::internal("a source has another number of lanes than planned")),
@@ -176,7 +177,8 @@ impl Spawner<'_> {
         for at in &group.nodes {
             let health = self.metrics.nodes[*at].health.clone();
             let context = SinkContext { health, ..context.clone() };
-            parts.push(part(*at, Some(self.shared.stage(*at, &context)?)));
+            let stage = self.shared.stage(*at, &context);
+            parts.push(part(*at, Some(stage.map_err(|e| e.at(&self.plan.nodes[*at].name))?)));
         }
         for outlet in &group.outlets {
             let senders = wires.outputs(group.head, lane, outlet.node);

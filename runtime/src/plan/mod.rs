@@ -156,6 +156,11 @@ pub struct EventTime {
     pub since: Option<i64>,
 }
 
+/// The source, step or sink that the node of this name is part of.
+pub fn step_of(node: &str) -> &str {
+    node.split('#').next().unwrap_or(node)
+}
+
 /// Sources of dead letters are called so in the checkpoint, with the step's name behind it.
 pub const REPLAY_PREFIX: &str = "dead_letters:";
 

@@ -32,6 +32,7 @@ type Out<'a> = &'a mut dyn FnMut(Value) -> Result<()>;
 pub fn answer(query: &Query, view: &View, out: Out) -> Result<()> {
     let recovered = view.store.recover()?;
     match query {
+        Query::Ready => Err(Error::unavailable("the pipeline does not run")),
         Query::Epochs => epochs(view, &recovered, out),
         Query::Verify => {
             let entries = view.state.verify();

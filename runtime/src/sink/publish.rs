@@ -126,7 +126,8 @@ impl Publisher {
             if due || last {
                 let of_sink = |epoch: Epoch| Published { epoch, sink: sink.clone() };
                 published.extend(collecting.waiting.iter().map(|(epoch, _)| of_sink(*epoch)));
-                collecting.publish(&*self.storage, &mut self.directories, &self.id)?;
+                let published = collecting.publish(&*self.storage, &mut self.directories, &self.id);
+                published.map_err(|e| e.at(sink))?;
             }
         }
         Ok(published.into_iter().collect())
@@ -249,11 +250,12 @@ fn publish_files(
     files: &[StagedFile],
 ) -> Result<()> {
     for file in files {
-        move_file(storage, directories, file)?;
+        move_file(storage, directories, file).map_err(|e| e.at(&file.sink))?;
     }
-    let changed: BTreeSet<&PathBuf> = files.iter().map(|file| &file.directory).collect();
-    for directory in changed {
-        storage.sync_dir(directory).map_err(|e| Error::io("sync", directory, e))?;
+    let changed: BTreeMap<&PathBuf, &String> =
+        files.iter().map(|file| (&file.directory, &file.sink)).collect();
+    for (directory, sink) in changed {
+        storage.sync_dir(directory).map_err(|e| Error::io("sync", directory, e).at(sink))?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{Barrier, Clock, EpochPart, Exchange};
 use crate::batch::Batch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::Outlet;
 use crate::metrics::Metrics;
 use crate::operator::{Operator, Outputs};
@@ -137,9 +137,16 @@ impl Chain {
     ) -> Result<Flow> {
         let mut out = Outputs::default();
         if let Some(Stage::Operator(operator)) = &mut self.head.stage {
-            work(&mut **operator, &mut out)?;
+            let started = Instant::now();
+            work(&mut **operator, &mut out).map_err(|e| self.at_its_head(e))?;
+            self.metrics.nodes[self.head.node].worked_since(started);
         }
         self.run(&mut out)
+    }
+
+    /// The error, as one of the head.
+    pub fn at_its_head(&self, error: Error) -> Error {
+        error.at(&self.metrics.nodes[self.head.node].name)
     }
 
     /// Runs what the head has given through the links.
@@ -148,15 +155,20 @@ impl Chain {
         pass_on(&mut self.head, out, &self.metrics, &mut waiting)?;
         while let Some((at, batch)) = waiting.pop() {
             let link = &mut self.links[at];
+            let node = &self.metrics.nodes[link.node];
             match &mut link.stage {
                 None => {}
                 Some(Stage::Sink(sink)) => {
-                    self.metrics.nodes[link.node].rows_in.add(batch.len() as u64);
-                    sink.write(&batch)?;
+                    node.rows_in.add(batch.len() as u64);
+                    let started = Instant::now();
+                    sink.write(&batch).map_err(|e| e.at(&node.name))?;
+                    node.worked_since(started);
                 }
                 Some(Stage::Operator(operator)) => {
-                    self.metrics.nodes[link.node].rows_in.add(batch.len() as u64);
-                    operator.process(batch, out)?;
+                    node.rows_in.add(batch.len() as u64);
+                    let started = Instant::now();
+                    operator.process(batch, out).map_err(|e| e.at(&node.name))?;
+                    node.worked_since(started);
                     pass_on(link, out, &self.metrics, &mut waiting)?;
                 }
                 Some(Stage::Exchange(exchange)) => {
@@ -226,7 +238,12 @@ impl Chain {
         let mut flow = Ok(());
         for link in &mut self.links {
             match &mut link.stage {
-                Some(Stage::Sink(sink)) => staged.extend(sink.stage(barrier.epoch)?),
+                Some(Stage::Sink(sink)) => {
+                    let node = &self.metrics.nodes[link.node];
+                    let started = Instant::now();
+                    staged.extend(sink.stage(barrier.epoch).map_err(|e| e.at(&node.name))?);
+                    node.worked_since(started);
+                }
                 Some(Stage::Exchange(exchange)) => flow = flow.and(exchange.barrier(barrier)),
                 Some(Stage::Operator(_)) | None => {}
             }

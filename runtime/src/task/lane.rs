@@ -70,7 +70,8 @@ impl Lane {
             if held || finished {
                 continue;
             }
-            let flow = match self.source.poll(POLL_WAIT)? {
+            let polled = self.source.poll(POLL_WAIT).map_err(|e| self.chain.at_its_head(e))?;
+            let flow = match polled {
                 Poll::Batch(batch) => self.chain.give(0, batch)?,
                 Poll::Errors(batch) => self.chain.give(1, batch)?,
                 Poll::Pending => self.rest(false, &mut resting),

@@ -1,0 +1,163 @@
+//! How a running job is, for whoever asks whether it is ready.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::metrics::{Down, Health};
+use crate::plan::{Plan, step_of};
+
+/// Of one job, over all its restarts.
+#[derive(Debug)]
+pub struct Status {
+    /// The nodes of the plan.
+    nodes: Vec<(String, Arc<Health>)>,
+    /// What no node can be blamed for.
+    own: Health,
+    now: Mutex<Now>,
+}
+
+#[derive(Debug)]
+struct Now {
+    phase: Phase,
+    restarts: Restarts,
+}
+
+/// What a job is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The checkpoint is being recovered, sources and sinks are being opened.
+    Starting,
+    Running,
+    /// It failed, and starts again then.
+    Waiting(Instant),
+}
+
+/// How often a job started again, and what for.
+#[derive(Debug, Clone, Default)]
+pub struct Restarts {
+    pub count: u64,
+    pub last: Option<Restart>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Restart {
+    pub at: SystemTime,
+    /// The node that failed, if one did.
+    pub node: Option<String>,
+    pub error: String,
+}
+
+/// The answer to [`Query::Ready`](super::Query::Ready).
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Readiness {
+    pub ready: bool,
+    /// `starting`, `running` or `restarting`.
+    pub phase: String,
+    /// What does not answer.
+    pub down: Vec<DownNode>,
+    pub restarts: u64,
+    /// How long it is to the next try.
+    pub delay_ms: Option<u64>,
+}
+
+/// A source or sink that does not answer, or the job itself.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DownNode {
+    pub node: Option<String>,
+    pub reason: String,
+    pub down_ms: u64,
+}
+
+impl Status {
+    pub fn new(plan: &Plan) -> Self {
+        let now = Now { phase: Phase::Starting, restarts: Restarts::default() };
+        Self {
+            nodes: plan.nodes.iter().map(|n| (n.name.clone(), Arc::default())).collect(),
+            own: Health::default(),
+            now: Mutex::new(now),
+        }
+    }
+
+    /// The health of a node of the plan.
+    pub fn health(&self, node: usize) -> Arc<Health> {
+        self.nodes[node].1.clone()
+    }
+
+    pub fn restarts(&self) -> Restarts {
+        self.lock().restarts.clone()
+    }
+
+    /// Everything is being opened, and will say anew whether it is down.
+    pub fn starting(&self) {
+        self.lock().phase = Phase::Starting;
+        self.nodes.iter().for_each(|(_, health)| health.up());
+    }
+
+    /// Everything is open.
+    pub fn running(&self) {
+        self.lock().phase = Phase::Running;
+    }
+
+    /// The job failed and starts again after `delay`.
+    pub fn waiting(&self, error: &Error, delay: Duration) {
+        let reason = error.to_string();
+        let of_node = |name: &String| self.nodes.iter().find(|(node, _)| node == name);
+        match error.node.as_ref().and_then(of_node) {
+            Some((_, health)) => health.failed(&reason),
+            None => self.own.failed(&reason),
+        }
+        let mut now = self.lock();
+        now.phase = Phase::Waiting(Instant::now() + delay);
+        now.restarts.count += 1;
+        let node = error.node.as_deref().map(|node| step_of(node).to_owned());
+        now.restarts.last = Some(Restart { at: SystemTime::now(), node, error: reason });
+    }
+
+    /// These sources and sinks had a part in an epoch that is over.
+    pub fn work(&self, names: &[String]) {
+        let named = self.nodes.iter().filter(|(node, _)| names.iter().any(|n| *n == step_of(node)));
+        named.for_each(|(_, health)| health.works());
+        self.own.works();
+    }
+
+    /// Everything does what it should.
+    pub fn all_work(&self) {
+        self.nodes.iter().map(|(_, health)| &**health).chain([&self.own]).for_each(Health::works);
+    }
+
+    pub fn readiness(&self) -> Readiness {
+        let named = self.nodes.iter().map(|(name, health)| (Some(step_of(name)), &**health));
+        let down_node = |(node, down): (Option<&str>, Down)| DownNode {
+            node: node.map(str::to_owned),
+            reason: down.reason,
+            down_ms: down.since.elapsed().as_millis() as u64,
+        };
+        let down: Vec<DownNode> = named
+            .chain([(None, &self.own)])
+            .filter_map(|(node, health)| Some((node, health.get()?)))
+            .map(down_node)
+            .collect();
+        let now = self.lock();
+        let (phase, delay) = match now.phase {
+            Phase::Starting => ("starting", None),
+            Phase::Running => ("running", None),
+            Phase::Waiting(until) => {
+                ("restarting", Some(until.saturating_duration_since(Instant::now())))
+            }
+        };
+        Readiness {
+            ready: now.phase == Phase::Running && down.is_empty(),
+            phase: phase.to_owned(),
+            down,
+            restarts: now.restarts.count,
+            delay_ms: delay.map(|delay| delay.as_millis() as u64),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
