@@ -113,11 +113,11 @@ pub fn failed(what: impl std::fmt::Display, error: KafkaError) -> Error {
         other => other.rdkafka_error_code(),
     };
     let (kind, help) = match code {
-        Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch) => (
-            ErrorKind::Fenced,
-            ": another process has taken over this pipeline's output; stop one of the two, or give \
-             them different names",
-        ),
+        // Whether another process is to blame, or a transaction that took too long, is found out
+        // by the next attempt.
+        Some(Code::Fenced | Code::Fatal | Code::ProducerFenced | Code::InvalidProducerEpoch) => {
+            (ErrorKind::Unavailable, ": the broker has given up this producer")
+        }
         Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
             (ErrorKind::Config, ": make the topic, or mend its name")
         }
@@ -158,6 +158,8 @@ impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         use RDKafkaLogLevel as Level;
         let name = &self.name;
+        // The same properties go to producers and consumers; those of the other kind do no harm.
+        let level = if facility == "CONFWARN" { Level::Debug } else { level };
         match level {
             Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
                 tracing::warn!("{name}: {facility}: {message}");

@@ -19,6 +19,8 @@ use crate::plan::KafkaSinkPlan;
 const PARTITION: i32 = 0;
 /// Begins what stands beside the offset.
 const FORM: &str = "millrace-1";
+/// Stands for a checkpoint of which nothing is known.
+const UNKNOWN: &str = "-";
 
 /// What a sink has published last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,19 @@ pub struct Mark {
     pub epoch: Epoch,
     /// Of whom the epoch is.
     pub author: Author,
+}
+
+impl Mark {
+    /// Of a group that holds none.
+    pub fn unknown() -> Self {
+        let author = Author { checkpoint: UNKNOWN.to_owned(), process: UNKNOWN.to_owned() };
+        Self { epoch: Epoch(0), author }
+    }
+
+    /// Whether it says nothing of what was published.
+    pub fn is_unknown(&self) -> bool {
+        self.author.checkpoint == UNKNOWN
+    }
 }
 
 /// Who published.

@@ -38,6 +38,8 @@ pub struct Transactions {
     turns: [Turn; 2],
     marker: Marker,
     author: Author,
+    /// What whoever wrote before has published last.
+    found: Option<Mark>,
     /// How many rounds all lanes have staged that were published or are about to be. A round is
     /// what lies between two calls of `stage`; usually an epoch.
     staged: AtomicU64,
@@ -89,15 +91,28 @@ impl Transactions {
             begun.map_err(|e| failed(format!("begin transactions for `{name}`"), e))?;
             Ok(Turn { producer, open: AtomicU64::new(0), begin: Mutex::default() })
         };
-        Ok(Self {
+        let turns = [turn(0)?, turn(1)?];
+        let found = marker.read()?;
+        let transactions = Self {
             sink: name.to_owned(),
-            turns: [turn(0)?, turn(1)?],
+            turns,
             marker,
             author,
+            found,
             staged: AtomicU64::new(0),
             reminded: Mutex::new(Instant::now()),
             health: health.clone(),
-        })
+        };
+        transactions.claim()?;
+        Ok(transactions)
+    }
+
+    /// Puts this process's name to what is there, so that whoever was fenced off sees by whom.
+    fn claim(&self) -> Result<()> {
+        let mut mark = self.found.clone().unwrap_or_else(Mark::unknown);
+        mark.author.process.clone_from(&self.author.process);
+        self.begin(&self.turns[0], 0)?;
+        self.finish(&self.turns[0], &mark)
     }
 
     /// Publishes what epochs have committed and a crash has kept from sight, and says to the
@@ -121,7 +136,7 @@ impl Transactions {
                         self.turns[0].producer.send(&records)?;
                     }
                 }
-                self.finish(&self.turns[0], *epoch)?;
+                self.finish(&self.turns[0], &self.mark(*epoch))?;
             }
         }
         self.remind(last)
@@ -135,12 +150,14 @@ impl Transactions {
             Some(Outcome::Unpublished) => return Ok(before),
             None => {}
         }
-        let why = match self.marker.read()? {
+        let why = match &self.found {
             Some(mark) if mark.author.checkpoint == self.author.checkpoint => {
                 return Ok(mark.epoch);
             }
-            Some(_) => "another checkpoint has written with its transactional id since",
-            None => "the broker has forgotten which epoch was the last (offsets.retention.minutes)",
+            Some(mark) if !mark.is_unknown() => {
+                "another checkpoint has written with its transactional id since"
+            }
+            _ => "the broker has forgotten which epoch was the last (offsets.retention.minutes)",
         };
         let sink = self.sink.trim_start_matches("sink.");
         Err(Error::config(format!(
@@ -182,7 +199,7 @@ impl Transactions {
         if turn.open.load(Ordering::Acquire) != round + 1 {
             return Err(Error::internal("records were staged outside of a transaction"));
         }
-        self.finish(turn, epoch)
+        self.finish(turn, &self.mark(epoch))
     }
 
     /// Says the last epoch again if that was long ago. To be called between two epochs.
@@ -207,7 +224,7 @@ impl Transactions {
             return Ok(());
         }
         self.begin(turn, 0)?;
-        self.finish(turn, last)
+        self.finish(turn, &self.mark(last))
     }
 
     fn begin(&self, turn: &Turn, round: u64) -> Result<()> {
@@ -216,17 +233,20 @@ impl Transactions {
         Ok(())
     }
 
-    fn finish(&self, turn: &Turn, epoch: Epoch) -> Result<()> {
+    fn mark(&self, epoch: Epoch) -> Mark {
+        Mark { epoch, author: self.author.clone() }
+    }
+
+    fn finish(&self, turn: &Turn, mark: &Mark) -> Result<()> {
         let until = Instant::now() + PATIENCE;
-        let slow = || self.health.down(format!("epoch {} waits for the broker", epoch.0));
+        let slow = || self.health.down(format!("epoch {} waits for the broker", mark.epoch.0));
         while !turn.producer.flush((Instant::now() + TRY).min(until))? {
             slow();
             if Instant::now() >= until {
                 return Err(Error::unavailable("the broker has not taken an epoch's records"));
             }
         }
-        let mark = Mark { epoch, author: self.author.clone() };
-        let (offsets, group) = self.marker.offsets(&mark)?;
+        let (offsets, group) = self.marker.offsets(mark)?;
         let client = &turn.producer.client;
         self.persist(until, || client.send_offsets_to_transaction(&offsets, group, TRY))?;
         self.persist(until, || client.commit_transaction(TRY))?;
@@ -256,11 +276,7 @@ impl Transactions {
     /// The transaction can't go on. Whether another process is to blame or only time, the next
     /// attempt finds out; so it is worth one.
     fn lost(&self, error: KafkaError) -> Error {
-        let mut error = failed(format!("commit a transaction of `{}`", self.sink), error);
-        if error.kind == ErrorKind::Fenced {
-            let message = format!("the broker has given up a transaction of `{}`", self.sink);
-            error = Error::unavailable(message).with(error);
-        }
+        let error = failed(format!("commit a transaction of `{}`", self.sink), error);
         self.health.down(error.to_string());
         error
     }
