@@ -4,14 +4,14 @@ WASM_TARGET := wasm32-unknown-unknown
 PLUGINS := safe_parse enrich fraud_rules velocity sessionize top_k haversine
 MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
 
-.PHONY: demo test build plugins test-plugins bench flights setup clean
+.PHONY: demo test build plugins test-plugins kafka bench flights setup clean
 
 # Runs the main job on made-up transactions: no server, no set-up.
 demo: setup build plugins
 	@scripts/demo
 
 # Everything that the tests need is built first.
-test: setup plugins test-plugins
+test: setup plugins test-plugins kafka
 	cargo test --workspace
 
 build: setup
@@ -24,8 +24,13 @@ plugins: setup
 test-plugins: setup
 	@scripts/build-plugins hostile late_flights
 
+# The broker that tests and benchmarks talk to.
+kafka: setup
+	@scripts/setup kafka
+	@scripts/kafka fetch
+
 # All benchmarks, or one: make bench ONLY=boundary
-bench: setup build plugins
+bench: setup build plugins kafka
 	@scripts/bench $(ONLY)
 
 # The flights of 2013, checked against the same query in batch.

@@ -1,1 +1,5 @@
-//! Only a home for the tests in `main.rs` and the benchmarks in `../benches`.
+//! What the tests in `main.rs` and the benchmarks in `../benches` share.
+
+#![allow(clippy::unwrap_used)]
+
+pub mod broker;

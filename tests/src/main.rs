@@ -13,6 +13,7 @@ mod flights;
 mod functions;
 mod hostile;
 mod hostile_keyed;
+mod kafka;
 mod keyed;
 mod keyed_operator;
 mod once_more;

@@ -1,0 +1,3 @@
+//! Kafka, against a real broker.
+
+mod harness;
