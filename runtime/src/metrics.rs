@@ -36,6 +36,7 @@ pub struct NodeMetrics {
     pub time: TimeMetrics,
     /// Of sources and sinks.
     pub health: Arc<Health>,
+    pub source: Arc<SourceMetrics>,
 }
 
 impl NodeMetrics {
@@ -70,6 +71,89 @@ impl TimeMetrics {
             InputTime::Idle => None,
         });
         times.min_by_key(|(watermark, _)| *watermark)
+    }
+}
+
+/// How far a source is behind what there is to read, and what it left out. Only of sources that
+/// can tell.
+#[derive(Debug, Default)]
+pub struct SourceMetrics {
+    partitions: Mutex<BTreeMap<String, Arc<Lag>>>,
+    /// Records without a value that the pipeline file says to skip.
+    pub tombstones_skipped: Counter,
+    /// Records that were gone before they were read, as far as they can be counted.
+    pub records_lost: Counter,
+}
+
+impl SourceMetrics {
+    /// The lag of a partition, at 0 at first.
+    pub fn partition(&self, name: &str) -> Arc<Lag> {
+        self.lock().entry(name.to_owned()).or_default().clone()
+    }
+
+    /// The partition is no longer read.
+    pub fn forget(&self, name: &str) {
+        self.lock().remove(name);
+    }
+
+    /// All partitions, by name.
+    pub fn partitions(&self) -> BTreeMap<String, Arc<Lag>> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Lag>>> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far one partition has been read, and how far it goes.
+#[derive(Debug, Default)]
+pub struct Lag {
+    /// The offset of the next record to be read.
+    next: AtomicU64,
+    /// The offset that the next record to be written will have.
+    end: AtomicU64,
+    /// When the record was written that was read last, in milliseconds since 1970; 0: unknown.
+    read_ms: AtomicU64,
+}
+
+impl Lag {
+    /// All records before the offset `next` are read.
+    pub fn read(&self, next: u64) {
+        self.next.store(next, Ordering::Relaxed);
+    }
+
+    /// The record that was read last is of this time, in milliseconds since 1970.
+    pub fn read_at(&self, ms: u64) {
+        self.read_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// The partition ends before the offset `end`.
+    pub fn ends(&self, end: u64) {
+        self.end.store(end, Ordering::Relaxed);
+    }
+
+    pub fn next(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// The end, which is never before what was read.
+    pub fn end(&self) -> u64 {
+        self.end.load(Ordering::Relaxed).max(self.next())
+    }
+
+    pub fn records(&self) -> u64 {
+        self.end() - self.next()
+    }
+
+    /// Seconds since the last record that was read was written, or 0 where nothing is left to
+    /// read. `None` if nothing was read yet. `now_ms`: since 1970.
+    pub fn seconds(&self, now_ms: u64) -> Option<f64> {
+        match (self.records(), self.read_ms.load(Ordering::Relaxed)) {
+            (0, _) => Some(0.0),
+            (_, 0) => None,
+            (_, read) => Some(now_ms.saturating_sub(read) as f64 / 1e3),
+        }
     }
 }
 

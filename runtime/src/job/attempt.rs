@@ -19,6 +19,7 @@ use crate::plan::{Plan, REPLAY_PREFIX, Shapes};
 use crate::plugin::PluginHost;
 use crate::query::Status;
 use crate::sink::{self, Connections, Published, Publisher, Session};
+use crate::source::{Follower, Position};
 use crate::state::{StateBackend, StateOptions};
 use crate::task::{Barrier, Control, EpochPart, Report};
 
@@ -85,6 +86,7 @@ pub fn run(
             recovered.epoch,
         ),
         sources: tasks.sources,
+        followers: tasks.followers,
         controls: tasks.controls,
         collected: Commit::default(),
         published: Vec::new(),
@@ -181,6 +183,7 @@ struct Coordinator<'a> {
     protocol: Protocol,
     /// The source that each lane reads.
     sources: Vec<String>,
+    followers: BTreeMap<String, Box<dyn Follower>>,
     controls: Vec<Sender<Control>>,
     /// What the tasks have reported of the epoch that is being collected.
     collected: Commit,
@@ -336,6 +339,7 @@ impl Coordinator<'_> {
         }
         self.store.commit(&commit)?;
         self.committed = epoch;
+        self.follow(&commit.positions);
         self.state.committed(epoch, std::mem::take(&mut commit.segments))?;
         self.course.progressed = true;
         let sources = commit.positions.iter().map(|(source, ..)| source.as_str());
@@ -346,6 +350,17 @@ impl Coordinator<'_> {
             self.status.work(&work);
         }
         Ok(true)
+    }
+
+    /// Tells the sources what is committed of them.
+    fn follow(&self, positions: &[(String, String, Position)]) {
+        for (source, follower) in &self.followers {
+            let own = positions.iter().filter(|(of, _, _)| of == source);
+            let own: Vec<_> = own.map(|(_, name, at)| (name.clone(), *at)).collect();
+            if !own.is_empty() {
+                follower.committed(&own);
+            }
+        }
     }
 
     fn digests(&self) -> BTreeMap<String, String> {

@@ -116,6 +116,7 @@ pub fn metrics(plan: &Plan, status: &Status) -> Arc<Metrics> {
         busy: Default::default(),
         time: Default::default(),
         health: status.health(at),
+        source: Default::default(),
         ports: node.ports.iter().map(|port| (port.name.clone(), Default::default())).collect(),
     };
     Arc::new(Metrics { nodes: plan.nodes.iter().enumerate().map(node).collect() })

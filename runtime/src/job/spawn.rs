@@ -16,7 +16,7 @@ use crate::graph::{Graph, Group};
 use crate::metrics::Metrics;
 use crate::plan::{Node, NodeKind, Plan, SourceNode, SourcePlan};
 use crate::sink::{Connections, SinkContext};
-use crate::source::{self, OpenContext, Positions, Source};
+use crate::source::{self, Follower, OpenContext, Opened, Positions};
 use crate::state::StateBackend;
 use crate::task::{
     Chain, Clock, Control, Exchange, KeyedTask, Lane, Message, Pace, Part, Report, Stage, channel,
@@ -35,6 +35,8 @@ pub struct Tasks {
     pub controls: Vec<Sender<Control>>,
     /// The source that each lane reads.
     pub sources: Vec<String>,
+    /// Who hears what was committed of a source, by its name.
+    pub followers: BTreeMap<String, Box<dyn Follower>>,
 }
 
 /// Everything that tasks are made of.
@@ -56,7 +58,12 @@ impl Spawner<'_> {
     pub fn spawn(&self, reports: &Sender<Report>) -> Result<Tasks> {
         let graph = Graph::new(self.plan);
         let mut wires = Wires::new(self.plan, &graph);
-        let mut tasks = Tasks { running: Vec::new(), controls: Vec::new(), sources: Vec::new() };
+        let mut tasks = Tasks {
+            running: Vec::new(),
+            controls: Vec::new(),
+            sources: Vec::new(),
+            followers: BTreeMap::new(),
+        };
         for group in &graph.groups {
             match &self.plan.nodes[group.head].kind {
                 NodeKind::Source(source) => {
@@ -80,7 +87,11 @@ impl Spawner<'_> {
             Reading::Always => Pace::Continuous,
             Reading::WhenDue | Reading::Once => Pace::Triggered,
         };
-        for (lane, reader) in self.open(group, source)?.into_iter().enumerate() {
+        let opened = self.open(group, source)?;
+        if let Some(follower) = opened.follower {
+            tasks.followers.insert(source.name.clone(), follower);
+        }
+        for (lane, reader) in opened.lanes.into_iter().enumerate() {
             let (controls, inbox) = bounded(CONTROLS_MAX);
             let task = Lane {
                 task: tasks.running.len(),
@@ -102,21 +113,24 @@ impl Spawner<'_> {
         Ok(())
     }
 
-    fn open(&self, group: &Group, source: &SourceNode) -> Result<Vec<Box<dyn Source>>> {
+    fn open(&self, group: &Group, source: &SourceNode) -> Result<Opened> {
         let none = Positions::new();
         let context = OpenContext {
+            pipeline: &self.plan.name,
             directory: &self.plan.directory,
             lanes: group.tasks,
             batch_rows: self.plan.batch_rows,
+            trigger: self.plan.trigger,
             positions: self.recovered.positions.get(&source.name).unwrap_or(&none),
             schema: self.plan.nodes[group.head].ports[0].schema.clone(),
             columns: source.columns.clone(),
             health: self.metrics.nodes[group.head].health.clone(),
+            metrics: self.metrics.nodes[group.head].source.clone(),
         };
-        let readers = source::open(&source.name, &source.plan, &context)
+        let opened = source::open(&source.name, &source.plan, &context)
             .map_err(|e| e.at(&self.plan.nodes[group.head].name))?;
-        match readers.len() == group.tasks {
-            true => Ok(readers),
+        match opened.lanes.len() == group.tasks {
+            true => Ok(opened),
             false => Err(Error::internal("a source has another number of lanes than planned")),
         }
     }

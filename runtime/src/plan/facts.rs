@@ -6,7 +6,9 @@ use std::sync::Arc;
 use arrow::datatypes::{Fields, SchemaRef};
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+use crate::batch::RAW_SCHEMA;
 use crate::config::{ColumnType, LimitsConfig};
+use crate::diagnostic::Place;
 
 /// What was found out about sources and tables, by name.
 #[derive(Debug, Default)]
@@ -21,14 +23,18 @@ pub struct Facts {
 #[derive(Debug, Clone)]
 pub struct Probed {
     pub schema: SchemaRef,
-    /// The types in which values stand in the input.
+    /// The types in which values stand in the input, without the columns that stand beside the
+    /// records.
     pub read_as: SchemaRef,
+    /// The columns before records are decoded: the record, and what stands beside it, which comes
+    /// last in `schema` too.
+    pub records: SchemaRef,
 }
 
 impl Probed {
     /// Columns that stand in the input as they are.
     pub fn plain(schema: SchemaRef) -> Self {
-        Self { read_as: schema.clone(), schema }
+        Self { read_as: schema.clone(), records: RAW_SCHEMA.clone(), schema }
     }
 }
 
@@ -49,6 +55,8 @@ pub enum ProbeKey {
     Column(String),
     /// This one of the `properties`.
     Property(String),
+    /// The text at this place.
+    At(Place),
     Entry,
 }
 
@@ -68,7 +76,7 @@ pub(crate) fn schema_of(types: &[(String, ColumnType)]) -> Probed {
             types.iter().map(field).collect::<Vec<_>>(),
         ))
     };
-    Probed { schema: schema(|c| &c.data_type), read_as: schema(|c| &c.read_as) }
+    Probed { read_as: schema(|c| &c.read_as), ..Probed::plain(schema(|c| &c.data_type)) }
 }
 
 /// Starts plugins to hear what they say of themselves.

@@ -252,13 +252,14 @@ pub struct ReplayPlan {
     pub files: Vec<PathBuf>,
 }
 
-/// Raw records to columns.
+/// Raw records to columns. The input's first column is the record; what stands beside it goes on as
+/// it is, after the columns of the record.
 #[derive(Debug, Clone)]
 pub struct DecodePlan {
     /// `Ndjson` or `Csv`.
     pub format: Format,
     pub csv: CsvConfig,
-    /// The types in which values stand in the input.
+    /// The types in which values stand in the record.
     pub read_as: SchemaRef,
     pub schema: SchemaRef,
 }

@@ -2,7 +2,7 @@
 
 use super::build::{Builder, ports_with_errors};
 use super::names::{ERRORS, MAIN};
-use crate::config::{CsvConfig, Format, Named, SourceConfig, Text};
+use crate::config::{CsvConfig, Format, KafkaFormat, Named, SourceConfig, Text};
 use crate::dead_letter;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{
@@ -42,6 +42,7 @@ impl Builder<'_> {
                     ProbeKey::Path => self.path_place(name),
                     ProbeKey::Column(column) => self.column_place(name, column),
                     ProbeKey::Property(key) => self.property_place(name, key),
+                    ProbeKey::At(place) => Some(place.clone()),
                     ProbeKey::Entry => None,
                 };
                 self.error(at.unwrap_or(place.clone()), error.message, error.help);
@@ -109,8 +110,7 @@ impl Builder<'_> {
         let decode = decode_of(&entry.config);
         let raw_name =
             if decode.is_some() { format!("{}#raw", entry.name) } else { entry.name.clone() };
-        let given =
-            if decode.is_some() { crate::batch::RAW_SCHEMA.clone() } else { probed.schema.clone() };
+        let given = if decode.is_some() { probed.records.clone() } else { probed.schema.clone() };
         let decoded = decode.is_some();
         let mut ports = ports_with_errors(probed.schema.clone());
         let event_time = self.event_time(&entry.name, entry.config.event_time(), &mut ports);
@@ -157,7 +157,11 @@ fn decode_of(source: &SourceConfig) -> Option<(Format, CsvConfig)> {
         SourceConfig::File(config) => (config.format, &config.csv),
         SourceConfig::Stdin(config) => (config.format, &config.csv),
         SourceConfig::Socket(config) => (config.format, &config.csv),
-        SourceConfig::Generator(_) | SourceConfig::Kafka(_) => return None,
+        SourceConfig::Kafka(config) => {
+            let json = config.format == KafkaFormat::Json;
+            return json.then(|| (Format::Ndjson, CsvConfig::default()));
+        }
+        SourceConfig::Generator(_) => return None,
     };
     match format {
         Format::Ndjson | Format::Csv => Some((format, csv.clone())),

@@ -144,7 +144,7 @@ impl FileQueue {
             return Ok(if self.config.follow.is_none() { Next::Finished } else { Next::None });
         };
         state.handed_out += 1;
-        let start = Position { rows: 0, offset: 0, done: false };
+        let start = Position { rows: 0, offset: 0, done: false, id: None };
         let position = self.positions.get(&self.partition(&path)).copied().unwrap_or(start);
         Ok(Next::File(path, position))
     }
@@ -399,7 +399,7 @@ impl Records {
         csv: &CsvConfig,
         batch_rows: usize,
     ) -> Result<Self> {
-        let start = Position { rows: 0, offset: 0, done: false };
+        let start = Position { rows: 0, offset: 0, done: false, id: None };
         let records = Self::at(file, Arc::new(partition), format, csv, batch_rows, start);
         if csv.header { Ok(records.without_header()?.0) } else { Ok(records) }
     }

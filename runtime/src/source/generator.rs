@@ -194,7 +194,7 @@ impl Source for Generator {
 
     fn barrier(&mut self) -> Vec<(String, Position)> {
         let position = |part: &mut Part| {
-            let position = Position { rows: part.rows, offset: 0, done: false };
+            let position = Position { rows: part.rows, offset: 0, done: false, id: None };
             let changed = std::mem::take(&mut part.changed);
             changed.then(|| (part.partition.name.clone(), position))
         };

@@ -322,7 +322,7 @@ mod tests {
 
     fn framer(framing: Framing, batch_rows: usize) -> Framer {
         let partition = Partition { source: "s".into(), name: "p".into() };
-        let start = Position { rows: 0, offset: 0, done: false };
+        let start = Position { rows: 0, offset: 0, done: false, id: None };
         Framer::new(framing, Arc::new(partition), batch_rows, start)
     }
 
@@ -351,7 +351,7 @@ mod tests {
             }
             framer.cut_last().unwrap();
             assert_eq!(records(&mut framer), ["a", "bb", "ccc"], "reads of {size}");
-            assert_eq!(framer.position(), Position { rows: 3, offset: 13, done: false });
+            assert_eq!(framer.position(), Position { rows: 3, offset: 13, done: false, id: None });
         }
     }
 
@@ -391,12 +391,12 @@ mod tests {
         framer.push(&vec![b'x'; RECORD_BYTES_MAX + 1]);
         framer.cut().unwrap();
         assert_eq!(records(&mut framer), ["a"]);
-        assert_eq!(framer.position(), Position { rows: 1, offset: 2, done: false });
+        assert_eq!(framer.position(), Position { rows: 1, offset: 2, done: false, id: None });
         framer.push(b"xx\nb\n");
         framer.cut().unwrap();
         let Some(Poll::Errors(_)) = framer.flush().unwrap() else { panic!() };
         let offset = (RECORD_BYTES_MAX + 6) as u64;
-        assert_eq!(framer.position(), Position { rows: 1, offset, done: false });
+        assert_eq!(framer.position(), Position { rows: 1, offset, done: false, id: None });
         framer.cut().unwrap();
         assert_eq!(records(&mut framer), ["b"]);
     }

@@ -2,6 +2,9 @@
 
 mod file;
 mod generator;
+mod identity;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lines;
 #[cfg(feature = "parquet")]
 mod parquet_file;
@@ -13,6 +16,7 @@ mod stream;
 
 pub use file::{Records, glob_files};
 pub use generator::schema as generator_schema;
+pub use identity::Identity;
 #[cfg(feature = "parquet")]
 pub use parquet_file::rows as parquet_rows;
 pub use probe::{probe_file, probe_source};
@@ -24,9 +28,9 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{Batch, Partition};
-use crate::config::SourceConfig;
+use crate::config::{SourceConfig, Trigger};
 use crate::error::{Error, Result};
-use crate::metrics::Health;
+use crate::metrics::{Health, SourceMetrics};
 use crate::plan::SourcePlan;
 
 /// What a source has for its task.
@@ -36,8 +40,13 @@ pub enum Poll {
     Batch(Batch),
     /// Rows that could not even be framed, as dead letters.
     Errors(Batch),
+    /// Rows of one partition, and from between them rows as dead letters: one epoch has both.
+    Mixed { rows: Batch, errors: Batch },
     /// Nothing within the time to wait: all that there is has been read.
     Pending,
+    /// Nothing within the time to wait, and not because all has been read: the other side is
+    /// being asked, or does not answer.
+    Waiting,
     /// No more in this epoch.
     Full,
     /// Nothing any more. Every later poll says the same.
@@ -96,16 +105,53 @@ pub struct Position {
     pub offset: u64,
     /// Whether the partition is at its end for good.
     pub done: bool,
+    /// Which one of the partitions it is that have had this name, where the source can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Identity>,
 }
 
 /// Positions by partition, from the last checkpoint.
 pub type Positions = BTreeMap<String, Position>;
 
+/// What is opened of a source.
+pub struct Opened {
+    /// The reader of each lane.
+    pub lanes: Vec<Box<dyn Source>>,
+    pub follower: Option<Box<dyn Follower>>,
+}
+
+/// Hears what was committed of a source's positions, to tell the outside how far it was read. What
+/// it tells decides nothing: the checkpoint alone says where a source goes on.
+///
+/// The coordinator calls `committed` after each epoch's commit, the last one included, and drops
+/// the follower at the end of the job, after the lanes. Dropping it waits, for a bounded time,
+/// until what was committed last is told.
+pub trait Follower: Send {
+    /// These positions have changed. Returns at once; what fails is logged.
+    fn committed(&self, positions: &[(String, Position)]);
+}
+
 /// Opens the readers of all lanes.
 ///
 /// # Errors
-/// If the source can't be reached.
-pub fn open(name: &str, plan: &SourcePlan, context: &OpenContext) -> Result<Vec<Box<dyn Source>>> {
+/// `Unavailable` if the source can't be reached, which makes the job start again; `Config` if what
+/// is to be read is not there.
+pub fn open(name: &str, plan: &SourcePlan, context: &OpenContext) -> Result<Opened> {
+    let lanes = match plan {
+        #[cfg(feature = "kafka")]
+        SourcePlan::Config(SourceConfig::Kafka(config)) => {
+            return kafka::open(name, config, context);
+        }
+        _ => open_lanes(name, plan, context)?,
+    };
+    Ok(Opened { lanes, follower: None })
+}
+
+fn open_lanes(
+    name: &str,
+    plan: &SourcePlan,
+    context: &OpenContext,
+) -> Result<Vec<Box<dyn Source>>> {
     let boxed = |source: Box<dyn Source>| vec![source];
     Ok(match plan {
         SourcePlan::Config(SourceConfig::File(config)) => file::open(name, config, context)?,
@@ -119,7 +165,9 @@ pub fn open(name: &str, plan: &SourcePlan, context: &OpenContext) -> Result<Vec<
             boxed(Box::new(socket::open(name, config, context)?))
         }
         SourcePlan::Config(SourceConfig::Kafka(_)) => {
-            return Err(Error::config("this build of Millrace has no Kafka"));
+            return Err(Error::config(
+                "this build of Millrace has no Kafka: build it with the feature `kafka`",
+            ));
         }
         SourcePlan::Replay(replay) => boxed(Box::new(replay::open(name, replay, context)?)),
     })
@@ -127,10 +175,13 @@ pub fn open(name: &str, plan: &SourcePlan, context: &OpenContext) -> Result<Vec<
 
 /// What a source is opened with.
 pub struct OpenContext<'a> {
+    /// The pipeline's name.
+    pub pipeline: &'a str,
     /// Relative paths start here.
     pub directory: &'a std::path::Path,
     pub lanes: usize,
     pub batch_rows: usize,
+    pub trigger: Trigger,
     pub positions: &'a Positions,
     /// The schema of the rows that it gives.
     pub schema: arrow::datatypes::SchemaRef,
@@ -138,4 +189,6 @@ pub struct OpenContext<'a> {
     pub columns: arrow::datatypes::SchemaRef,
     /// To say whether the source's other side answers.
     pub health: Arc<Health>,
+    /// To say how far it is behind.
+    pub metrics: Arc<SourceMetrics>,
 }

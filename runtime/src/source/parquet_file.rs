@@ -58,7 +58,7 @@ impl ParquetFile {
     }
 
     pub fn position(&self) -> Position {
-        Position { rows: self.rows, offset: 0, done: false }
+        Position { rows: self.rows, offset: 0, done: false, id: None }
     }
 }
 
@@ -94,7 +94,7 @@ pub fn schema(path: &Path) -> Result<Schema> {
 /// If it can't be read.
 pub fn rows(path: &Path) -> Result<Vec<arrow::array::RecordBatch>> {
     let partition = Partition { source: String::new(), name: path.display().to_string() };
-    let start = Position { rows: 0, offset: 0, done: false };
+    let start = Position { rows: 0, offset: 0, done: false, id: None };
     let mut file = ParquetFile::open(path, Arc::new(partition), start, 65_536, None)?;
     let mut parts = Vec::new();
     while let Some(Poll::Batch(batch)) = file.read_batch()? {

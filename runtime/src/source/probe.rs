@@ -63,6 +63,9 @@ pub fn probe_source(config: &SourceConfig, directory: &Path) -> Result<Probed, P
             }
             probe_file(None, config.format, config.schema.as_ref(), &config.csv)
         }
+        #[cfg(feature = "kafka")]
+        SourceConfig::Kafka(config) => super::kafka::probe(config, directory),
+        #[cfg(not(feature = "kafka"))]
         SourceConfig::Kafka(_) => Err(ProbeError::new(
             ProbeKey::Entry,
             "this build of Millrace has no Kafka",
@@ -123,7 +126,11 @@ pub fn probe_file(
     }
 }
 
-fn given(schema: &SchemaConfig, format: Format) -> Result<Probed, ProbeError> {
+/// The columns that the pipeline file gives.
+///
+/// # Errors
+/// The first one that can't be.
+pub fn given(schema: &SchemaConfig, format: Format) -> Result<Probed, ProbeError> {
     let mut types: Vec<(String, ColumnType)> = Vec::new();
     for (name, text) in schema {
         let column = column_type(text).map_err(|message| {

@@ -102,7 +102,7 @@ impl ReplayReader {
         let mut first = self.before.get(&name).map_or(0, |position| position.rows as usize);
         if first >= total {
             // Nothing of this step is left: the file is done without a row.
-            let position = Position { rows: total as u64, offset: 0, done: true };
+            let position = Position { rows: total as u64, offset: 0, done: true, id: None };
             self.changed.insert(name, position);
             return Ok(());
         }
@@ -119,7 +119,8 @@ impl ReplayReader {
             };
             let origin = Origin::consecutive(partition.clone(), first as u64);
             first += part.len();
-            let position = Position { rows: first as u64, offset: 0, done: first == total };
+            let position =
+                Position { rows: first as u64, offset: 0, done: first == total, id: None };
             self.waiting.push_back((Batch::new(rows, origin), position));
         }
         Ok(())

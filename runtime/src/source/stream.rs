@@ -71,7 +71,7 @@ impl StreamReader {
         chunks: Receiver<Chunk>,
     ) -> Self {
         let partition = Arc::new(partition);
-        let start = Position { rows: 0, offset: 0, done: false };
+        let start = Position { rows: 0, offset: 0, done: false, id: None };
         let position = positions.get(&partition.name).copied().unwrap_or(start);
         let framing = Framing::of(format, csv);
         let skip_header = format == Format::Csv && csv.header;

@@ -74,6 +74,11 @@ impl Lane {
             let flow = match polled {
                 Poll::Batch(batch) => self.chain.give(0, batch)?,
                 Poll::Errors(batch) => self.chain.give(1, batch)?,
+                Poll::Mixed { rows, errors } => match self.chain.give(1, errors)? {
+                    Ok(()) => self.chain.give(0, rows)?,
+                    closed => closed,
+                },
+                Poll::Waiting => Ok(()),
                 Poll::Pending => self.rest(false, &mut resting),
                 Poll::Full => self.rest(true, &mut resting),
                 Poll::Finished => {
