@@ -81,6 +81,18 @@ impl Connections {
         last: Epoch,
         session: &Session,
     ) -> Result<()> {
+        for records in committed.values().flatten().filter_map(Staged::records) {
+            let connection = self.kafka.get(&records.sink).map(|connection| &connection.output);
+            if !matches!(connection, Some(kafka::Output::ExactlyOnce(_))) {
+                let sink = records.sink.trim_start_matches("sink.");
+                return Err(Error::config(format!(
+                    "the checkpoint holds committed records of sink `{sink}` that may not be in \
+                     Kafka, and the pipeline has no such sink with exactly-once delivery: run it \
+                     once more with the sink as it was"
+                )));
+            }
+        }
+        let begun = session.begun.load(Ordering::Acquire);
         for (name, connection) in &self.kafka {
             let kafka::Output::ExactlyOnce(transactions) = &connection.output else { continue };
             let mut mine: BTreeMap<Epoch, Vec<&StagedRecords>> = BTreeMap::new();
@@ -91,7 +103,9 @@ impl Connections {
                     mine.insert(*epoch, records);
                 }
             }
+            // What the user knows was so before this process came.
             let outcome = session.outcomes.get(name.trim_start_matches("sink.")).copied();
+            let outcome = outcome.filter(|_| !begun);
             transactions.recover(storage, &mine, last, outcome)?;
         }
         session.begun.store(true, Ordering::Release);

@@ -144,12 +144,6 @@ impl Transactions {
 
     /// The last epoch that is in sight, where `first` waits to be.
     fn published(&self, first: Epoch, outcome: Option<Outcome>) -> Result<Epoch> {
-        let before = Epoch(first.0.saturating_sub(1));
-        match outcome {
-            Some(Outcome::Published) => return Ok(Epoch(u64::MAX)),
-            Some(Outcome::Unpublished) => return Ok(before),
-            None => {}
-        }
         let why = match &self.found {
             Some(mark) if mark.author.checkpoint == self.author.checkpoint => {
                 return Ok(mark.epoch);
@@ -159,6 +153,11 @@ impl Transactions {
             }
             _ => "the broker has forgotten which epoch was the last (offsets.retention.minutes)",
         };
+        match outcome {
+            Some(Outcome::Published) => return Ok(Epoch(u64::MAX)),
+            Some(Outcome::Unpublished) => return Ok(Epoch(first.0.saturating_sub(1))),
+            None => {}
+        }
         let sink = self.sink.trim_start_matches("sink.");
         Err(Error::config(format!(
             "epoch {} of `{sink}` is committed, and it can't be known whether its records are in \
