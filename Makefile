@@ -4,11 +4,15 @@ WASM_TARGET := wasm32-unknown-unknown
 PLUGINS := safe_parse enrich fraud_rules velocity sessionize top_k haversine
 MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
 
-.PHONY: demo test build plugins test-plugins kafka bench flights setup clean
+.PHONY: demo demo-kafka test build plugins test-plugins kafka bench flights setup clean
 
 # Runs the main job on made-up transactions: no server, no set-up.
 demo: setup build plugins
 	@scripts/demo
+
+# The same between topics of a real Kafka broker, which is fetched from Maven Central.
+demo-kafka: setup build plugins kafka
+	@scripts/demo-kafka
 
 # Everything that the tests need is built first.
 test: setup plugins test-plugins kafka

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::client::{Client, DefaultClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, Message as _, OwnedHeaders};
@@ -169,12 +169,8 @@ impl Broker {
 
     /// How many partitions a topic has; 0 if there is no such topic.
     pub fn partitions(&self, topic: &str) -> i32 {
-        let metadata = self.consumer(Isolation::ReadCommitted);
-        let metadata = metadata.fetch_metadata(Some(topic), PATIENCE).unwrap();
-        let partitions = metadata.topics()[0].partitions();
-        // A partition without a leader can't be used yet.
-        let led = partitions.iter().filter(|partition| partition.leader() >= 0);
-        i32::try_from(led.count()).unwrap()
+        let client: BaseProducer = self.client().create().unwrap();
+        partitions(client.client(), topic)
     }
 }
 
@@ -182,7 +178,8 @@ impl Broker {
 impl Broker {
     /// Produces all, and returns when the broker has them.
     pub fn produce<M: Into<Message>>(&self, topic: &str, messages: impl IntoIterator<Item = M>) {
-        let producer = producer(self.client().set("enable.idempotence", "true"));
+        // One request at a time keeps the order; an idempotent producer would have to ask first.
+        let producer = producer(self.client().set("max.in.flight.requests.per.connection", "1"));
         send_all(&producer, topic, messages);
         producer.flush(PATIENCE).unwrap();
         producer.context().check();
@@ -226,7 +223,7 @@ impl Broker {
     /// (`ReadCommitted`), by partition and offset.
     pub fn read_with(&self, topic: &str, isolation: Isolation) -> Vec<Record> {
         let consumer = self.consumer(isolation);
-        let mut unread = self.partitions(topic);
+        let mut unread = partitions(consumer.client(), topic);
         let mut list = TopicPartitionList::new();
         for partition in 0..unread {
             list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
@@ -359,11 +356,21 @@ fn producer(client: &ClientConfig) -> BaseProducer<Deliveries> {
     client.create_with_context(Deliveries::default()).unwrap()
 }
 
+/// How many partitions of the topic can be used. A client that has asked for that knows its broker,
+/// and needs no second to find it when it is to produce or consume.
+fn partitions<C: ClientContext>(client: &Client<C>, topic: &str) -> i32 {
+    let metadata = client.fetch_metadata(Some(topic), PATIENCE).unwrap();
+    let partitions = metadata.topics()[0].partitions();
+    let led = partitions.iter().filter(|partition| partition.leader() >= 0);
+    i32::try_from(led.count()).unwrap()
+}
+
 fn send_all<M: Into<Message>>(
     producer: &BaseProducer<Deliveries>,
     topic: &str,
     messages: impl IntoIterator<Item = M>,
 ) {
+    partitions(producer.client(), topic);
     for message in messages {
         let message = message.into();
         let mut record = BaseRecord::<[u8], [u8]>::to(topic);

@@ -1,12 +1,13 @@
 //! The broker, the proxy and the readers that all other tests rely on.
 
+use std::time::Duration;
+
 use millrace_tests::broker::{
     Api, Broker, Isolation, Message, Moment, Outcome, Proxy, Record, unique,
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
