@@ -158,6 +158,27 @@ fn rows_wait_over_a_restart_and_a_change_of_the_pipeline() {
     assert!(sandbox.letters().is_empty(), "{:#?}", sandbox.letters());
 }
 
+/// Also where JSON would not keep it: what is no number, and bytes.
+#[test]
+fn a_row_that_comes_again_is_what_it_was() {
+    let sandbox = Sandbox::new();
+    let config = format!("mode = \"unavailable\", poison = {POISON}, calls = 1");
+    let text = pipeline(&sandbox, &config, "codes = \"unavailable\", after = \"5ms\"")
+        .replace(
+            "[step.h]\nfrom = \"s\"",
+            "[step.odd]\nsql = \"SELECT n, k, CAST('NaN' AS DOUBLE) AS d, \
+             arrow_cast(k, 'Binary') AS b FROM s\"\n[step.h]\nfrom = \"odd\"",
+        )
+        .replace("path = \"out\"\nfrom = \"h\"", "path = \"out\"\nfrom = \"shown\"");
+    let shown = "[step.shown]\nsql = \"SELECT n, k, m, arrow_cast(d, 'Utf8') AS d, \
+                 arrow_cast(b, 'Utf8') AS b FROM h\"\n";
+    sandbox.run(&(text + shown));
+    let row = |n: i64| {
+        format!("{{\"n\":{n},\"k\":\"r{n}\",\"m\":{},\"d\":\"NaN\",\"b\":\"r{n}\"}}", 2 * n)
+    };
+    assert_eq!(sandbox.rows("out"), canonical_rows((1..=ROWS).map(row)));
+}
+
 /// A row that comes again has its own time, holds back nobody, and is late where it comes too late.
 #[test]
 fn a_row_that_comes_again_is_late_where_it_comes_too_late() {

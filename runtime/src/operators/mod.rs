@@ -3,6 +3,7 @@
 mod decode;
 mod dedup;
 mod emit;
+mod exact_rows;
 mod keyed;
 mod letters;
 mod lookup;

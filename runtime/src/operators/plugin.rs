@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::UInt32Array;
 use arrow::datatypes::Fields;
 
+use super::exact_rows::ExactRows;
 use crate::batch::Batch;
 use crate::config::OnFailure;
 use crate::dead_letter::{Refusal, Refuser, letters};
@@ -19,6 +20,7 @@ pub struct PluginStep {
     plan: PluginPlan,
     loaded: Arc<Loaded>,
     refuser: Refuser,
+    exact: ExactRows,
     /// `None` after a failure: the next call gets a fresh one.
     instance: Option<Instance>,
     /// Failed calls since the last that succeeded.
@@ -34,7 +36,8 @@ impl PluginStep {
             plugin: Some((plan.plugin.clone(), plan.digest.clone())),
         };
         let loaded = host.planned(&plan.digest)?;
-        Ok(Self { plan: plan.clone(), loaded, refuser, instance: None, failures: 0 })
+        let exact = ExactRows::of(&plan.input);
+        Ok(Self { plan: plan.clone(), loaded, refuser, exact, instance: None, failures: 0 })
     }
 
     /// One call on `batch`. A failure takes the instance with it: whatever is left in its memory
@@ -104,8 +107,10 @@ impl PluginStep {
             && !temporary.is_empty()
         {
             let rows = UInt32Array::from_iter_values(temporary.iter().map(|refusal| refusal.row));
-            out.emit(retry.fallback, batch.take(&rows)?);
-            out.emit(retry.queue, letters(&self.refuser, batch, &temporary)?);
+            let rows = batch.take(&rows)?;
+            let letters = letters(&self.refuser, batch, &temporary)?;
+            out.emit(retry.queue, self.exact.queued(letters, &rows.rows)?);
+            out.emit(retry.fallback, rows);
         }
         if !lasting.is_empty() {
             out.emit(self.plan.errors, letters(&self.refuser, batch, &lasting)?);

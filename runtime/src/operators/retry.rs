@@ -1,7 +1,7 @@
 //! Rows that failed for a reason outside of themselves: they wait, and the plugin is called on them
 //! again.
 //!
-//! A row waits as its dead letter, in the state of the queue, so that it is part of each checkpoint
+//! A row waits as its dead letter and as its own bytes, in the state of the queue, so that it is part of each checkpoint
 //! exactly once. *Invariant:* an entry goes in the same epoch in which what became of its row is
 //! emitted.
 
@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, BinaryArray, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, RecordBatch, StringArray, TimestampMicrosecondArray,
     UInt32Array, UInt64Array,
 };
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{Schema, TimestampMicrosecondType, UInt32Type, UInt64Type};
 
+use super::exact_rows::ExactRows;
 use super::plugin::PluginStep;
 use super::project::evaluate;
 use crate::batch::{Batch, Origin, Partition, record_batch};
@@ -23,7 +24,7 @@ use crate::dead_letter::{self, Refusal, letters};
 use crate::error::{Error, Result};
 use crate::metrics::QueueMetrics;
 use crate::operator::{Operator, Outputs};
-use crate::plan::{QueuePlan, WAITING, WAITING_KEY};
+use crate::plan::{QUEUED, QueuePlan, WAITING, WAITING_KEY};
 use crate::plugin::PluginHost;
 use crate::state::{Changes, EncodedRows, Key, NEVER, RowCodec, StepState, key_group};
 
@@ -33,6 +34,7 @@ const ROWS_MAX: usize = 4096;
 pub struct RetryQueue {
     plan: QueuePlan,
     step: PluginStep,
+    exact: ExactRows,
     state: StepState,
     /// What decides the group of a row.
     groups: RowCodec,
@@ -63,6 +65,8 @@ struct Columns {
     row: usize,
     encoding: usize,
     payload: usize,
+    columns: usize,
+    bytes: usize,
     attempts: usize,
 }
 
@@ -74,7 +78,9 @@ const COLUMNS: Columns = Columns {
     row: 9,
     encoding: 10,
     payload: 11,
-    attempts: 12,
+    columns: 12,
+    bytes: 13,
+    attempts: 14,
 };
 
 impl RetryQueue {
@@ -91,10 +97,10 @@ impl RetryQueue {
         let codec = |made: Result<RowCodec, String>| {
             made.map_err(|e| Error::internal(format!("a queue's column {e}")))
         };
-        let letter = &dead_letter::SCHEMA;
-        let keys = plan.keys.iter().map(|key| Ok(key.return_field(letter)?));
+        let keys = plan.keys.iter().map(|key| Ok(key.return_field(&QUEUED)?));
         let mut queue = Self {
             step: PluginStep::new(&plan.plugin, host)?,
+            exact: ExactRows::of(&plan.plugin.input),
             groups: codec(RowCodec::new(&keys.collect::<Result<_>>()?))?,
             keys: codec(RowCodec::new(&WAITING_KEY))?,
             values: codec(RowCodec::exact(&WAITING))?,
@@ -132,20 +138,20 @@ impl RetryQueue {
     }
 
     /// Lets rows wait that have come again so often. There is room for them.
-    fn put(&mut self, letters: &RecordBatch, attempts: Vec<u32>) -> Result<()> {
-        let count = letters.num_rows();
+    fn put(&mut self, queued: &RecordBatch, attempts: Vec<u32>) -> Result<()> {
+        let count = queued.num_rows();
         let last = self.waiting.back().map_or(i64::MIN, |entry| entry.since);
         // So that entries stay in their order, also when the clock is set back.
         let since = (self.now)().max(last);
         let mut groups = EncodedRows::default();
-        self.groups.encode(&evaluate(&self.plan.keys, letters)?, count, &mut groups)?;
+        self.groups.encode(&evaluate(&self.plan.keys, queued)?, count, &mut groups)?;
         let entries: Vec<Waiting> = groups
             .iter()
             .zip(self.next_number..)
             .map(|(row, number)| Waiting { since, number, group: key_group(row) })
             .collect();
         self.next_number += count as u64;
-        let mut columns = letters.columns().to_vec();
+        let mut columns = queued.columns().to_vec();
         columns.push(Arc::new(UInt32Array::from(attempts)));
         let mut values = EncodedRows::default();
         self.values.encode(&columns, count, &mut values)?;
@@ -158,7 +164,7 @@ impl RetryQueue {
         Ok(())
     }
 
-    /// Takes entries out of the state: dead letters, with how often they have come again.
+    /// Takes entries out of the state: rows as [`WAITING`] has them.
     fn take(&mut self, entries: &[Waiting]) -> Result<RecordBatch> {
         let keys = self.encode_keys(entries)?;
         let mut values: Vec<Vec<u8>> = Vec::with_capacity(entries.len());
@@ -187,39 +193,69 @@ impl RetryQueue {
     /// Calls the plugin on rows of one partition.
     fn again(
         &mut self,
-        letters: &RecordBatch,
-        partition: Arc<Partition>,
+        waiting: &RecordBatch,
+        partition: &Arc<Partition>,
         out: &mut Outputs,
     ) -> Result<()> {
-        let text = |at: usize| letters.column(at).as_string::<i32>();
+        let columns = waiting.column(COLUMNS.columns).as_primitive::<UInt64Type>();
+        let is_own = |row: &u32| {
+            let row = *row as usize;
+            columns.is_valid(row) && self.exact.is_own(columns.value(row))
+        };
+        let (own, others): (Vec<u32>, Vec<u32>) = (0..waiting.num_rows() as u32).partition(is_own);
+        let pick = |rows: Vec<u32>| take_record_batch(waiting, &UInt32Array::from(rows));
+        if !own.is_empty() {
+            let waiting = pick(own)?;
+            let bytes = waiting.column(COLUMNS.bytes).as_binary::<i32>();
+            let rows = self.exact.decode((0..bytes.len()).map(|row| bytes.value(row)))?;
+            self.call(rows, &waiting, partition, out)?;
+        }
+        if !others.is_empty() {
+            self.again_as_json(&pick(others)?, partition, out)?;
+        }
+        Ok(())
+    }
+
+    /// Calls the plugin on rows that waited while the columns of the step's input were changed.
+    fn again_as_json(
+        &mut self,
+        waiting: &RecordBatch,
+        partition: &Arc<Partition>,
+        out: &mut Outputs,
+    ) -> Result<()> {
+        let text = |at: usize| waiting.column(at).as_string::<i32>();
         let (encodings, payloads) = (text(COLUMNS.encoding), text(COLUMNS.payload));
         let bytes = encodings.iter().zip(payloads.iter()).map(|(encoding, payload)| {
             dead_letter::bytes(encoding.unwrap_or_default(), payload.unwrap_or_default())
         });
         let bytes: Vec<Vec<u8>> = bytes.collect::<Result<_>>()?;
-        let numbers = letters.column(COLUMNS.row).as_primitive::<UInt64Type>().values();
         let input = self.plan.plugin.input.clone();
-        let (parts, unfit) = isolate(letters.num_rows(), |range| {
+        let (parts, unfit) = isolate(waiting.num_rows(), |range| {
             decode_payloads(&input, BinaryArray::from_iter_values(&bytes[range]))
         });
         for (range, rows) in parts {
-            let numbers = numbers[range.clone()].to_vec();
-            let batch = Batch::new(rows, Origin::numbered(partition.clone(), numbers));
-            let refusals = self.step.attempt(&batch, out)?;
-            self.refuse(&batch, &letters.slice(range.start, range.len()), refusals, out)?;
+            self.call(rows, &waiting.slice(range.start, range.len()), partition, out)?;
         }
         for (row, error) in unfit {
             let why = format!("the step's input has changed since the row failed: {error}");
-            let letter =
-                letters.slice(row, 1).project(&(0..COLUMNS.attempts).collect::<Vec<_>>())?;
-            let origin = Origin::numbered(partition.clone(), vec![numbers[row]]);
             self.metrics.given_up.add(1);
-            out.emit(
-                self.plan.plugin.errors,
-                reworded(letter, origin, "unfit", |_, _| why.clone())?,
-            );
+            let letter =
+                Batch::new(waiting.slice(row, 1), origin(&waiting.slice(row, 1), partition));
+            out.emit(self.plan.plugin.errors, reworded(&letter, "unfit", |_, _| why.clone())?);
         }
         Ok(())
+    }
+
+    fn call(
+        &mut self,
+        rows: RecordBatch,
+        waiting: &RecordBatch,
+        partition: &Arc<Partition>,
+        out: &mut Outputs,
+    ) -> Result<()> {
+        let batch = Batch::new(rows, origin(waiting, partition));
+        let refusals = self.step.attempt(&batch, out)?;
+        self.refuse(&batch, waiting, refusals, out)
     }
 
     /// What becomes of rows of `batch`, which were in the queue as `before`, that failed again.
@@ -250,8 +286,10 @@ impl RetryQueue {
         if !again.is_empty() {
             let (again, attempts): (Vec<Refusal>, Vec<u32>) = again.into_iter().unzip();
             self.metrics.add(again.len() as u64);
+            let rows = UInt32Array::from_iter_values(again.iter().map(|refusal| refusal.row));
             let letters = letters(self.step.refuser(), batch, &again)?;
-            self.put(&letters.rows, attempts)?;
+            let queued = self.exact.queued(letters, &batch.take(&rows)?.rows)?;
+            self.put(&queued.rows, attempts)?;
         }
         Ok(())
     }
@@ -266,8 +304,7 @@ impl Operator for RetryQueue {
             let why = |code: &str, message: &str| {
                 format!("{code}: {message}; and {max} rows wait to come again already")
             };
-            let letters = reworded(beyond.rows, beyond.origin, "retry_queue_full", why)?;
-            out.emit(self.plan.plugin.errors, letters);
+            out.emit(self.plan.plugin.errors, reworded(&beyond, "retry_queue_full", why)?);
         }
         match fit {
             0 => Ok(()),
@@ -286,11 +323,11 @@ impl Operator for RetryQueue {
         if due.is_empty() {
             return Ok(());
         }
-        let letters = self.take(&due)?;
+        let waiting = self.take(&due)?;
         self.metrics.retried.add(due.len() as u64);
-        for (partition, rows) in by_partition(&letters) {
-            let letters = take_record_batch(&letters, &UInt32Array::from(rows))?;
-            self.again(&letters, Arc::new(partition), out)?;
+        for (partition, rows) in by_partition(&waiting) {
+            let waiting = take_record_batch(&waiting, &UInt32Array::from(rows))?;
+            self.again(&waiting, &Arc::new(partition), out)?;
         }
         Ok(())
     }
@@ -314,22 +351,23 @@ fn by_partition(letters: &RecordBatch) -> Vec<(Partition, Vec<u32>)> {
     parts.into_iter().map(partition).collect()
 }
 
-/// Dead letters with another code, and with what `why` makes of their codes and messages.
-fn reworded(
-    letters: RecordBatch,
-    origin: Origin,
-    code: &str,
-    why: impl Fn(&str, &str) -> String,
-) -> Result<Batch> {
-    let text = |at: usize| letters.column(at).as_string::<i32>();
+/// Where waiting rows of one partition came from.
+fn origin(waiting: &RecordBatch, partition: &Arc<Partition>) -> Origin {
+    let numbers = waiting.column(COLUMNS.row).as_primitive::<UInt64Type>().values();
+    Origin::numbered(partition.clone(), numbers.to_vec())
+}
+
+/// The dead letters of rows on their way to the queue or in it, with another code, and with what
+/// `why` makes of their codes and messages.
+fn reworded(rows: &Batch, code: &str, why: impl Fn(&str, &str) -> String) -> Result<Batch> {
+    let text = |at: usize| rows.rows.column(at).as_string::<i32>();
     let both = text(COLUMNS.code).iter().zip(text(COLUMNS.message).iter());
     let messages = StringArray::from_iter_values(
         both.map(|(code, message)| why(code.unwrap_or_default(), message.unwrap_or_default())),
     );
-    let codes = StringArray::from_iter_values(std::iter::repeat_n(code, letters.num_rows()));
-    let mut columns = letters.columns().to_vec();
+    let codes = StringArray::from_iter_values(std::iter::repeat_n(code, rows.len()));
+    let mut columns = rows.rows.columns()[..COLUMNS.columns].to_vec();
     columns[COLUMNS.code] = Arc::new(codes);
     columns[COLUMNS.message] = Arc::new(messages);
-    let rows = record_batch(dead_letter::SCHEMA.clone(), columns, letters.num_rows())?;
-    Ok(Batch::new(rows, origin))
+    rows.with_columns(dead_letter::SCHEMA.clone(), columns)
 }

@@ -20,8 +20,8 @@ pub use keyed::{
     WindowSpec,
 };
 pub use keyed_plugin::{KeyedPlan, Order};
-pub use retry::{QueuePlan, RetryPlan, WAITING, WAITING_KEY};
-pub use shape::{Layout, Shape, Shapes};
+pub use retry::{QUEUED, QueuePlan, RetryPlan, WAITING, WAITING_KEY};
+pub use shape::{Layout, RETRY_QUEUE, Shape, Shapes};
 pub use times::{TimeColumn, Times};
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use datafusion::physical_expr::PhysicalExpr;
 
 use super::PluginPlan;
@@ -15,7 +15,7 @@ pub struct RetryPlan {
     pub codes: Vec<String>,
     /// The index of the port on which they leave as they came.
     pub fallback: usize,
-    /// The index of the port to the queue, on which they leave as dead letters.
+    /// The index of the port to the queue, on which they leave as [`QUEUED`].
     pub queue: usize,
 }
 
@@ -37,7 +37,7 @@ pub struct QueuePlan {
     pub attempts: u32,
     /// So many rows wait at most, in all tasks together.
     pub rows_max: u64,
-    /// Over dead letters: by which tasks share them.
+    /// Over [`QUEUED`]: by which tasks share them.
     pub keys: Vec<Arc<dyn PhysicalExpr>>,
 }
 
@@ -50,9 +50,19 @@ pub static WAITING_KEY: LazyLock<Fields> = LazyLock::new(|| {
     ])
 });
 
-/// A row that waits: its dead letter, and how often it has come again.
-pub static WAITING: LazyLock<Fields> = LazyLock::new(|| {
+/// A row on its way to the queue: its dead letter, and the row to the bit. JSON does not keep
+/// everything, but can be read when the step's input has got other columns.
+pub static QUEUED: LazyLock<SchemaRef> = LazyLock::new(|| {
     let letter = dead_letter::SCHEMA.fields().iter().cloned();
+    // Of which columns `bytes` is the row.
+    let columns = Field::new("columns", DataType::UInt64, true);
+    let bytes = Field::new("bytes", DataType::Binary, true);
+    let fields: Fields = letter.chain([columns, bytes].map(Arc::new)).collect();
+    Arc::new(Schema::new(fields))
+});
+
+/// A row that waits, and how often it has come again.
+pub static WAITING: LazyLock<Fields> = LazyLock::new(|| {
     let attempts = Arc::new(Field::new("attempts", DataType::UInt32, false));
-    letter.chain([attempts]).collect()
+    QUEUED.fields().iter().cloned().chain([attempts]).collect()
 });

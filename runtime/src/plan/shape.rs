@@ -13,6 +13,9 @@ use super::{
     WindowKind, WindowPlan,
 };
 
+/// The kind of the state of a step to which rows come again.
+pub const RETRY_QUEUE: &str = "retry queue";
+
 /// By step.
 pub type Shapes = BTreeMap<String, Shape>;
 
@@ -141,10 +144,10 @@ fn keyed_plugin(plan: &KeyedPlan) -> Shape {
     }
 }
 
-/// Rows are kept as dead letters are, so that the step's input may change while some wait.
+/// Rows are also kept as dead letters are, so that the step's input may change while some wait.
 fn queue() -> Shape {
     Shape {
-        kind: "retry queue".to_owned(),
+        kind: RETRY_QUEUE.to_owned(),
         layout: Layout::Key,
         key: WAITING_KEY.clone(),
         value: WAITING.clone(),

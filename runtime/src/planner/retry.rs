@@ -11,7 +11,7 @@ use super::time::micros;
 use crate::config::{Named, Placed, PluginConfig, RetryConfig, StepConfig};
 use crate::dead_letter;
 use crate::diagnostic::Place;
-use crate::plan::{Input, Node, NodeKind, PluginPlan, Port, QueuePlan, RetryPlan};
+use crate::plan::{Input, Node, NodeKind, PluginPlan, Port, QUEUED, QueuePlan, RetryPlan};
 
 /// The columns of a dead letter that tell its row from others.
 const ROW_COLUMNS: [&str; 3] = ["source", "partition", "row"];
@@ -38,7 +38,7 @@ impl Builder<'_> {
         let retry_plan = RetryPlan { codes, fallback: own.len(), queue: own.len() + 1 };
         let times = self.times_of(&inputs);
         ports.push(Port { name: FALLBACK.to_owned(), schema: plan.input.clone(), times });
-        ports.push(Port::timeless("queue", dead_letter::SCHEMA.clone()));
+        ports.push(Port::timeless("queue", QUEUED.clone()));
         if let Some(event_time) = &mut event_time {
             event_time.columns.resize(ports.len(), None);
         }
@@ -104,7 +104,7 @@ impl Builder<'_> {
 /// By which tasks share what waits.
 fn keys() -> Vec<Arc<dyn PhysicalExpr>> {
     let column = |name: &str| {
-        let at = dead_letter::SCHEMA.index_of(name).unwrap_or_default();
+        let at = QUEUED.index_of(name).unwrap_or_default();
         Arc::new(Column::new(name, at)) as Arc<dyn PhysicalExpr>
     };
     ROW_COLUMNS.map(column).to_vec()
