@@ -103,7 +103,9 @@ impl<'a> Decoder<'a> {
             && self.shape.kind == RETRY_QUEUE
         {
             // The payload shows the same.
-            ["columns", "bytes"].map(|hidden| fields.remove(hidden));
+            for hidden in ["columns", "bytes"] {
+                fields.remove(hidden);
+            }
         }
         shown.insert("value".to_owned(), value);
         Value::Object(shown)
