@@ -32,11 +32,48 @@ pub struct NodeMetrics {
     pub ports: Vec<(String, Counter)>,
     /// Microseconds at work, summed over all lanes; of operators and sinks.
     pub busy: Counter,
+    /// Of the queue of a step with `retry`.
+    pub queue: Arc<QueueMetrics>,
     /// Of nodes that declare event time, and of steps with state.
     pub time: TimeMetrics,
     /// Of sources and sinks.
     pub health: Arc<Health>,
     pub source: Arc<SourceMetrics>,
+}
+
+/// Rows that wait to come to their step again.
+#[derive(Debug, Default)]
+pub struct QueueMetrics {
+    waiting: AtomicU64,
+    /// Rows that were put into the queue, again and again counted.
+    pub queued: Counter,
+    /// Rows that were given to the step again.
+    pub retried: Counter,
+    /// Rows that became dead letters after that.
+    pub given_up: Counter,
+}
+
+impl QueueMetrics {
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    /// Makes room for up to `rows` more where at most `max` may wait. Returns for how many.
+    pub fn reserve(&self, rows: u64, max: u64) -> u64 {
+        let add = |waiting: u64| Some(waiting.saturating_add(rows).min(max.max(waiting)));
+        let before = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
+        let before = before.unwrap_or_else(|same| same);
+        max.saturating_sub(before).min(rows)
+    }
+
+    /// Rows that wait whatever the bound.
+    pub fn add(&self, rows: u64) {
+        self.waiting.fetch_add(rows, Ordering::AcqRel);
+    }
+
+    pub fn remove(&self, rows: u64) {
+        self.waiting.fetch_sub(rows, Ordering::AcqRel);
+    }
 }
 
 impl NodeMetrics {

@@ -22,6 +22,7 @@ mod plugin_command;
 mod plugins;
 mod ready;
 mod replay;
+mod retry;
 mod sinks;
 mod sources;
 mod sql;

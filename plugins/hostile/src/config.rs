@@ -14,6 +14,9 @@ pub struct Config {
     /// The value that triggers the mode; without one every batch does.
     #[serde(default)]
     pub poison: Option<i64>,
+    /// For `unavailable`: how many calls refuse rows before an instance behaves. By default all do.
+    #[serde(default)]
+    pub calls: Option<u32>,
 }
 
 fn default_column() -> String {
@@ -37,6 +40,7 @@ pub enum Mode {
     HugeError,
     ManyErrors,
     LogFlood,
+    Unavailable,
 
     // Lies about columns.
     ShortBuffer,

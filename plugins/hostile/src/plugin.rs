@@ -15,6 +15,8 @@ const MEMORY_STEP_BYTES: usize = 1 << 20;
 /// Adds `m` = 2 * `n`, and misbehaves at the first row that its configuration names.
 pub struct Hostile {
     config: Config,
+    /// Calls that have refused rows as unavailable.
+    refused: u32,
 }
 
 impl Transform for Hostile {
@@ -37,7 +39,7 @@ impl Transform for Hostile {
         }
         let description =
             Description::reads([config.column.as_str()]).port(Port::new("main").adds(adds));
-        Ok((Self { config }, description))
+        Ok((Self { config, refused: 0 }, description))
     }
 
     fn process(&mut self, batch: &RecordBatch, out: &mut Output) -> Result<(), Failure> {
@@ -51,6 +53,14 @@ impl Transform for Hostile {
             (Mode::HugeError | Mode::ManyErrors, Some(hit)) => {
                 self.refuse(hit, out);
                 let others: Vec<u32> = (0..rows).filter(|row| *row != hit).collect();
+                let honest = self.columns(numbers, &others);
+                out.some("main", others, honest);
+            }
+            (Mode::Unavailable, Some(_)) if self.config.calls.is_none_or(|n| self.refused < n) => {
+                self.refused += 1;
+                let (hit, others): (Vec<u32>, Vec<u32>) =
+                    (0..rows).partition(|row| self.is_hit(numbers, *row as usize));
+                hit.iter().for_each(|row| out.error(*row, "unavailable", "no model is loaded"));
                 let honest = self.columns(numbers, &others);
                 out.some("main", others, honest);
             }

@@ -67,6 +67,7 @@ fn describe(plan: &Plan) -> String {
             NodeKind::Dedup(_) => "deduplicate",
             NodeKind::Keyed(_) => "keyed",
             NodeKind::Records(_) => "records",
+            NodeKind::Queue(_) => "queue",
             NodeKind::Letters(_) => "letters",
             NodeKind::Sink(_) => "sink",
         };

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::epoch::Epoch;
 use crate::error::Error;
 use crate::job::{Observer, Progress, Summary};
-use crate::metrics::{Metrics, NodeMetrics};
+use crate::metrics::{Metrics, NodeMetrics, QueueMetrics};
 use crate::plan::{Node, NodeKind, Plan, SinkPlan, step_of};
 use crate::query::Restarts;
 use crate::time::Watermark;
@@ -93,6 +93,27 @@ struct NodeReport<'a> {
     /// Of sources and sinks.
     #[serde(skip_serializing_if = "Option::is_none")]
     health: Option<HealthReport>,
+    /// Of the queue of a step with `retry`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<QueueReport>,
+}
+
+/// Rows that come to their step again.
+#[derive(Serialize)]
+struct QueueReport {
+    waiting: u64,
+    retried: u64,
+    given_up: u64,
+}
+
+impl QueueReport {
+    fn of(queue: &QueueMetrics) -> Self {
+        Self {
+            waiting: queue.waiting(),
+            retried: queue.retried.get(),
+            given_up: queue.given_up.get(),
+        }
+    }
 }
 
 /// Whether what a source or sink needs of the outside answers.
@@ -167,12 +188,14 @@ fn report<'a>(
     let node = |(planned, node): (&Node, &'a NodeMetrics)| {
         let ports = node.ports.iter().map(|(name, rows)| (name.as_str(), rows.get())).collect();
         let outside = matches!(planned.kind, NodeKind::Source(_) | NodeKind::Sink(_));
+        let is_queue = matches!(planned.kind, NodeKind::Queue(_));
         let report = NodeReport {
             rows_in: node.rows_in.get(),
             ports,
             busy_ms: node.busy.get() / 1000,
             event_time: EventTime::of(node),
             health: outside.then(|| HealthReport::of(node)),
+            queue: is_queue.then(|| QueueReport::of(&node.queue)),
         };
         (node.name.as_str(), report)
     };
@@ -298,12 +321,21 @@ fn troubles(progress: &Progress) -> String {
             format!("  {} down for {since}: {}", step_of(&node.name), down.reason)
         })
         .collect();
+    let waiting = waiting(progress.metrics);
+    if waiting > 0 {
+        text.push_str(&format!("  {} rows wait to come again", HumanCount(waiting)));
+    }
     let Restarts { count, last } = progress.restarts;
     if let Some(last) = last {
         let node = last.node.as_deref().unwrap_or("the job");
         text.push_str(&format!("  {count} restarts, last by {node}"));
     }
     text
+}
+
+/// How many rows wait to come to their steps again.
+fn waiting(metrics: &Metrics) -> u64 {
+    metrics.nodes.iter().map(|node| node.queue.waiting()).sum()
 }
 
 /// The lowest watermark of the pipeline, and who holds it back.
@@ -348,6 +380,11 @@ fn text(plan: &Plan, summary: &Summary, totals: &Totals, rate: f64) -> String {
             }
             _ => {}
         }
+    }
+    let waiting = waiting(&summary.metrics);
+    if waiting > 0 {
+        let waiting = HumanCount(waiting);
+        text.push_str(&format!("  {waiting} rows wait to come again: the next run has them\n"));
     }
     text
 }

@@ -7,4 +7,4 @@ mod reader;
 
 pub use instant::Instants;
 pub use isolate::isolate;
-pub use reader::{Decoded, RecordReader, csv_format, decode_all};
+pub use reader::{Decoded, RecordReader, csv_format, decode_all, decode_payloads};

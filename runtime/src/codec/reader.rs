@@ -6,13 +6,14 @@ use std::sync::Arc;
 use arrow::array::{Array, BinaryArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::csv;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json;
 use arrow::json::reader::Decoder as JsonDecoder;
 
 use super::exact::ExactIntegers;
 use super::isolate::isolate;
+use crate::batch::record_batch;
 use crate::config::{CsvConfig, Format};
 use crate::dead_letter::Refusal;
 use crate::error::{Error, Result};
@@ -38,6 +39,20 @@ pub fn decode_all(
         return Err(Error::config(format!("record {}: {}", first.row + 1, first.message)));
     }
     cast_batch(&concat_batches(read_as, &decoded.parts)?, schema)
+}
+
+/// The payloads of dead letters as the rows that they were.
+///
+/// # Errors
+/// Names the first that does not fit.
+pub fn decode_payloads(schema: &SchemaRef, payloads: BinaryArray) -> Result<RecordBatch> {
+    match schema.fields().as_ref() {
+        [only] if *only.data_type() == DataType::Binary => {
+            let rows = payloads.len();
+            record_batch(schema.clone(), vec![Arc::new(payloads)], rows)
+        }
+        _ => decode_all(Format::Ndjson, &CsvConfig::default(), schema, schema, &payloads),
+    }
 }
 
 /// Arrow's settings for this kind of CSV.

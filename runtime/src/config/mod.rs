@@ -36,6 +36,11 @@ const PARALLELISM_MAX: usize = 256;
 /// Most rows in a batch: the plugin contract's own bound.
 pub const BATCH_ROWS_MAX: usize = 65_536;
 
+/// Most times that a row comes to a step again.
+const ATTEMPTS_MAX: usize = 1000;
+/// Most rows that may wait to come again: their times are in memory.
+const WAITING_MAX: usize = 10_000_000;
+
 /// Most epochs that a checkpoint keeps.
 const KEEP_MAX: usize = 1000;
 
@@ -241,7 +246,42 @@ pub struct PluginConfig {
     /// What happens when the plugin fails on everything. Default: `stop`.
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// For a plugin without a key: rows that fail for a reason outside of themselves wait and come
+    /// again. They also leave on the port `fallback`, at once.
+    pub retry: Option<Placed<RetryConfig>>,
     pub event_time: Option<EventTimeConfig>,
+}
+
+/// Which rows come to a step again, when, and how often.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryConfig {
+    /// The codes of row errors that pass by themselves: the plugin's own, and those of calls that
+    /// fail (`deadline`, `memory`, `trap`, `output`, `failed`).
+    pub codes: OneOrMany,
+    /// A row comes again so long after it failed. Default: 30s.
+    #[serde(default = "default_after", deserialize_with = "values::above_zero")]
+    pub after: Timespan,
+    /// A row that has come again so often and fails is a dead letter. Default: 5.
+    #[serde(default = "default_attempts", deserialize_with = "values::up_to::<ATTEMPTS_MAX, _>")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub attempts: usize,
+    /// So many rows wait at most; what fails beyond is a dead letter. Default: 1000000.
+    #[serde(default = "default_max_rows", deserialize_with = "values::up_to::<WAITING_MAX, _>")]
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub max_rows: usize,
+}
+
+fn default_after() -> Timespan {
+    Timespan(Duration::from_secs(30))
+}
+
+fn default_attempts() -> usize {
+    5
+}
+
+fn default_max_rows() -> usize {
+    1_000_000
 }
 
 /// In which order the rows of a key come to a keyed plugin.

@@ -129,6 +129,14 @@ impl Parser {
     }
 
     fn step(&mut self, mut entry: Entry) -> Option<StepConfig> {
+        if !entry.table.contains_key("plugin")
+            && let Some((key, _)) = entry.table.get_key_value("retry")
+        {
+            let message = format!("step `{}` has `retry` and no plugin", entry.name);
+            let help = "remove it: SQL and deduplication fail for nothing outside of a row";
+            self.found.push(Diagnostic::error(key.span(), message).help(help));
+            entry.table.remove("retry");
+        }
         if entry.table.contains_key("sql") {
             if let Some((key, _)) = entry.table.get_key_value("from") {
                 let message = format!("step `{}` has `sql` and `from`", entry.name);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
 
 use super::build::{Shared, metrics};
+use super::queues::Queues;
 use super::spawn::{Spawner, reading};
 use super::{Claim, Course, JobOptions, Observer, Progress, Summary};
 use crate::checkpoint::{
@@ -92,6 +93,9 @@ pub fn run(
         published: Vec::new(),
         committed: recovered.epoch,
         course,
+        queues: Queues::of(plan, &metrics),
+        finished: 0,
+        withheld: None,
         status: &own.status,
         settles: Some(Instant::now() + SETTLED),
     };
@@ -191,6 +195,11 @@ struct Coordinator<'a> {
     published: Vec<Published>,
     committed: Epoch,
     course: &'a mut Course,
+    queues: Queues,
+    /// So many sources are at their end.
+    finished: usize,
+    /// The end of the last source, of which nobody is told while rows wait to come again.
+    withheld: Option<TaskId>,
     status: &'a Status,
     /// When what the last try failed for is over, if it is not yet.
     settles: Option<Instant>,
@@ -225,7 +234,7 @@ impl Coordinator<'_> {
             }
             let event = select_biased! {
                 recv(inbox) -> report => match report {
-                    Ok(report) => Some(self.hear(report)?),
+                    Ok(report) => self.hear(report)?,
                     Err(_) => return Err(Error::internal("all tasks are gone")),
                 },
                 recv(stop) -> _ => {
@@ -265,6 +274,7 @@ impl Coordinator<'_> {
                         break;
                     }
                     Action::Barrier { epoch, last } => {
+                        self.queues.note(self.withheld.is_some());
                         self.send(Control::Barrier(Barrier { epoch, last }));
                         break;
                     }
@@ -275,22 +285,37 @@ impl Coordinator<'_> {
                             progress(self.committed);
                         }
                         action = self.protocol.next(Event::Done { committed });
+                        if action == Action::None
+                            && self.queues.are_quiet()
+                            && let Some(task) = self.withheld.take()
+                        {
+                            action = self.protocol.next(Event::Finished(task));
+                        }
                     }
                 }
             }
         }
     }
 
-    fn hear(&mut self, report: Report) -> Result<Event> {
-        match report {
-            Report::Finished { task } => Ok(Event::Finished(task)),
-            Report::Failed { error } => Err(error),
-            Report::Drained { task, more } => Ok(Event::Drained { task, more }),
+    /// What the protocol should know of it.
+    fn hear(&mut self, report: Report) -> Result<Option<Event>> {
+        Ok(Some(match report {
+            Report::Finished { task } => {
+                self.finished += 1;
+                let all = self.finished == self.sources.len();
+                if all && !self.queues.is_empty() && self.plan.trigger != Trigger::AvailableNow {
+                    self.withheld = Some(task);
+                    return Ok(None);
+                }
+                Event::Finished(task)
+            }
+            Report::Failed { error } => return Err(error),
+            Report::Drained { task, more } => Event::Drained { task, more },
             Report::Staged { task, part } => {
                 self.collect(task, *part);
-                Ok(Event::Staged(task))
+                Event::Staged(task)
             }
-        }
+        }))
     }
 
     fn collect(&mut self, task: TaskId, part: EpochPart) {

@@ -8,7 +8,7 @@ use crate::metrics::{Metrics, NodeMetrics};
 use crate::operator::Operator;
 use crate::operators::{
     Decode, DedupStep, KeyedStep, Letters, Lookup, LookupView, PluginStep, Project, Records,
-    WindowStep,
+    RetryQueue, WindowStep,
 };
 use crate::plan::{Node, NodeKind, Plan};
 use crate::plugin::PluginHost;
@@ -54,6 +54,7 @@ impl<'a> Shared<'a> {
         at: usize,
         state: StepState,
         reached: Watermark,
+        metrics: &NodeMetrics,
     ) -> Result<Box<dyn Operator>> {
         let node: &Node = &self.plan.nodes[at];
         let name = &node.name;
@@ -62,6 +63,10 @@ impl<'a> Shared<'a> {
             NodeKind::Dedup(plan) => Box::new(DedupStep::open(name, plan, state, reached)?),
             NodeKind::Keyed(plan) => {
                 Box::new(KeyedStep::open(plan, self.plugins, state, (reached, now))?)
+            }
+            NodeKind::Queue(plan) => {
+                let metrics = metrics.queue.clone();
+                Box::new(RetryQueue::open(plan, self.plugins, state, (metrics, now))?)
             }
             NodeKind::Source(_)
             | NodeKind::Decode(_)
@@ -100,7 +105,7 @@ impl<'a> Shared<'a> {
             }
             NodeKind::Letters(plan) => Stage::Operator(Box::new(Letters::new(plan))),
             NodeKind::Records(plan) => Stage::Operator(Box::new(Records::new(name, plan))),
-            NodeKind::Window(_) | NodeKind::Dedup(_) | NodeKind::Keyed(_) => {
+            NodeKind::Window(_) | NodeKind::Dedup(_) | NodeKind::Keyed(_) | NodeKind::Queue(_) => {
                 return Err(Error::internal("a step with state outside of a keyed task"));
             }
             NodeKind::Source(_) => return Err(Error::internal("a source within a chain")),
@@ -114,6 +119,7 @@ pub fn metrics(plan: &Plan, status: &Status) -> Arc<Metrics> {
         name: node.name.clone(),
         rows_in: Default::default(),
         busy: Default::default(),
+        queue: Default::default(),
         time: Default::default(),
         health: status.health(at),
         source: Default::default(),

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod build;
+mod queues;
 mod spawn;
 
 use std::collections::BTreeMap;

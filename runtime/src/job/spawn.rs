@@ -147,7 +147,8 @@ impl Spawner<'_> {
         let reached = reached.map_or(Watermark::NONE, Watermark);
         for lane in 0..group.tasks {
             let state = self.state.step(&node.name, lane, group.tasks)?;
-            let operator = self.shared.keyed(group.head, state, reached)?;
+            let operator =
+                self.shared.keyed(group.head, state, reached, &self.metrics.nodes[group.head])?;
             let inputs = wires.inputs(group.head, lane);
             let task = KeyedTask {
                 task: tasks.running.len(),
@@ -181,10 +182,11 @@ impl Spawner<'_> {
             connections: self.connections.clone(),
             epoch: self.recovered.epoch.next(),
         };
+        let is_queue = matches!(self.plan.nodes[group.head].kind, NodeKind::Queue(_));
         let part = |node: usize, stage| Part {
             node,
             stage,
-            clock: self.clock(&self.plan.nodes[node]),
+            clock: self.clock(&self.plan.nodes[node], is_queue),
             outlet: None,
         };
         let mut parts = Vec::new();
@@ -208,8 +210,14 @@ impl Spawner<'_> {
         Ok(Chain::new(self.plan, head, parts, lane, self.metrics.clone()))
     }
 
-    fn clock(&self, node: &Node) -> Option<Clock> {
-        let event_time = node.event_time.as_ref()?;
+    /// The clock of a node behind a source or, where rows come long after others of their
+    /// partition, behind a queue: there it tells of no row that it is late.
+    fn clock(&self, node: &Node, is_behind_queue: bool) -> Option<Clock> {
+        let mut event_time = node.event_time.clone()?;
+        if is_behind_queue {
+            event_time.delay = i64::MAX;
+        }
+        let event_time = &event_time;
         let restored = self.recovered.clocks.get(&event_time.step).cloned().unwrap_or_default();
         Some(Clock::new(event_time, Arc::new(restored)))
     }

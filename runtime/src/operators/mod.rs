@@ -3,12 +3,14 @@
 mod decode;
 mod dedup;
 mod emit;
+mod exact_rows;
 mod keyed;
 mod letters;
 mod lookup;
 mod plugin;
 mod project;
 mod records;
+mod retry;
 mod window;
 
 pub use decode::Decode;
@@ -21,4 +23,5 @@ pub use plugin::PluginStep;
 pub(crate) use project::evaluate;
 pub use project::{Project, project};
 pub use records::Records;
+pub use retry::RetryQueue;
 pub use window::WindowStep;

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use arrow::array::UInt32Array;
 use arrow::datatypes::Fields;
 
+use super::exact_rows::ExactRows;
 use crate::batch::Batch;
 use crate::config::OnFailure;
 use crate::dead_letter::{Refusal, Refuser, letters};
 use crate::error::{Error, Result};
 use crate::operator::{Operator, Outputs};
-use crate::plan::{PluginPlan, PortColumn};
+use crate::plan::{PluginPlan, PortColumn, RetryPlan};
 use crate::plugin::{
     CallFailure, CallOutput, Crossing, Instance, Loaded, PluginHost, PortRows, StartFailure, limits,
 };
@@ -18,6 +20,7 @@ pub struct PluginStep {
     plan: PluginPlan,
     loaded: Arc<Loaded>,
     refuser: Refuser,
+    exact: ExactRows,
     /// `None` after a failure: the next call gets a fresh one.
     instance: Option<Instance>,
     /// Failed calls since the last that succeeded.
@@ -33,7 +36,8 @@ impl PluginStep {
             plugin: Some((plan.plugin.clone(), plan.digest.clone())),
         };
         let loaded = host.planned(&plan.digest)?;
-        Ok(Self { plan: plan.clone(), loaded, refuser, instance: None, failures: 0 })
+        let exact = ExactRows::of(&plan.input);
+        Ok(Self { plan: plan.clone(), loaded, refuser, exact, instance: None, failures: 0 })
     }
 
     /// One call on `batch`. A failure takes the instance with it: whatever is left in its memory
@@ -68,8 +72,12 @@ impl PluginStep {
         if self.failures < self.plan.limits.consecutive_failures {
             return Ok(if rows == 1 { Verdict::Refuse } else { Verdict::Halve });
         }
+        let is_temporary = |retry: &RetryPlan| retry.is_temporary(failure.code);
         match self.plan.on_failure {
             OnFailure::DeadLetter => Ok(Verdict::Refuse),
+            OnFailure::Stop if self.plan.retry.as_ref().is_some_and(is_temporary) => {
+                Ok(Verdict::Refuse)
+            }
             OnFailure::Stop => Err(Error::plugin(format!(
                 "plugin `{}` of step `{}` failed {} times in a row, the last time on row {offset} \
                  of a batch: {}{}. Nothing is lost: mend the plugin and run again, or set \
@@ -83,13 +91,29 @@ impl PluginStep {
         }
     }
 
-    fn emit(&self, batch: &Batch, output: CallOutput, out: &mut Outputs) -> Result<()> {
-        for rows in output.ports {
-            let port = rows.port;
-            out.emit(port, self.assemble(batch, rows)?);
+    /// Who refuses rows, for their dead letters.
+    pub fn refuser(&self) -> &Refuser {
+        &self.refuser
+    }
+
+    /// Sends refused rows where they belong: those that may succeed later to the queue, and as they
+    /// came to whoever wants to answer in the meantime.
+    fn refuse(&self, batch: &Batch, refusals: Vec<Refusal>, out: &mut Outputs) -> Result<()> {
+        let is_temporary = |refusal: &Refusal| {
+            self.plan.retry.as_ref().is_some_and(|retry| retry.is_temporary(&refusal.code))
+        };
+        let (temporary, lasting): (Vec<_>, Vec<_>) = refusals.into_iter().partition(is_temporary);
+        if let Some(retry) = &self.plan.retry
+            && !temporary.is_empty()
+        {
+            let rows = UInt32Array::from_iter_values(temporary.iter().map(|refusal| refusal.row));
+            let rows = batch.take(&rows)?;
+            let letters = letters(&self.refuser, batch, &temporary)?;
+            out.emit(retry.queue, self.exact.queued(letters, &rows.rows)?);
+            out.emit(retry.fallback, rows);
         }
-        if !output.errors.is_empty() {
-            out.emit(self.plan.errors, letters(&self.refuser, batch, &output.errors)?);
+        if !lasting.is_empty() {
+            out.emit(self.plan.errors, letters(&self.refuser, batch, &lasting)?);
         }
         Ok(())
     }
@@ -129,15 +153,20 @@ enum Verdict {
 impl Operator for PluginStep {
     fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
         for chunk in batch.chunks() {
-            self.chunk(chunk, out)?;
+            let refusals = self.attempt(&chunk, out)?;
+            self.refuse(&chunk, refusals, out)?;
         }
         Ok(())
     }
 }
 
 impl PluginStep {
-    /// A batch of as many rows as may cross.
-    fn chunk(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
+    /// Gives the plugin a batch of as many rows as may cross. Emits what it returns, but for the
+    /// rows that it refuses or fails on: those are returned, in their order.
+    ///
+    /// # Errors
+    /// `Plugin` if it fails on everything and the job is to stop then.
+    pub fn attempt(&mut self, batch: &Batch, out: &mut Outputs) -> Result<Vec<Refusal>> {
         let mut refusals: Vec<Refusal> = Vec::new();
         let mut waiting = vec![(0, batch.len())];
         while let Some((offset, rows)) = waiting.pop() {
@@ -145,7 +174,12 @@ impl PluginStep {
             let failure = match self.call(&part)? {
                 Ok(output) => {
                     self.failures = 0;
-                    self.emit(&part, output, out)?;
+                    for rows in output.ports {
+                        out.emit(rows.port, self.assemble(&part, rows)?);
+                    }
+                    let of_batch =
+                        |refusal: Refusal| Refusal { row: refusal.row + offset as u32, ..refusal };
+                    refusals.extend(output.errors.into_iter().map(of_batch));
                     continue;
                 }
                 Err(failure) => failure,
@@ -165,9 +199,7 @@ impl PluginStep {
                 })),
             }
         }
-        if !refusals.is_empty() {
-            out.emit(self.plan.errors, letters(&self.refuser, &batch, &refusals)?);
-        }
-        Ok(())
+        refusals.sort_by_key(|refusal| refusal.row);
+        Ok(refusals)
     }
 }

@@ -5,6 +5,7 @@ mod facts;
 mod kafka;
 mod keyed;
 mod keyed_plugin;
+mod retry;
 mod shape;
 pub mod times;
 
@@ -19,7 +20,8 @@ pub use keyed::{
     WindowSpec,
 };
 pub use keyed_plugin::{KeyedPlan, Order};
-pub use shape::{Layout, Shape, Shapes};
+pub use retry::{QUEUED, QueuePlan, RetryPlan, WAITING, WAITING_KEY};
+pub use shape::{Layout, RETRY_QUEUE, Shape, Shapes};
 pub use times::{TimeColumn, Times};
 
 use std::path::PathBuf;
@@ -204,6 +206,7 @@ pub enum NodeKind {
     Window(Box<WindowPlan>),
     Dedup(DedupPlan),
     Keyed(Box<KeyedPlan>),
+    Queue(Box<QueuePlan>),
     Letters(LettersPlan),
     Records(Box<RecordsPlan>),
     Sink(SinkPlan),
@@ -217,6 +220,7 @@ impl NodeKind {
             Self::Window(plan) => Some(&plan.keys),
             Self::Dedup(plan) => Some(&plan.keys),
             Self::Keyed(plan) => Some(&plan.keys),
+            Self::Queue(plan) => Some(&plan.keys),
             Self::Source(_)
             | Self::Decode(_)
             | Self::Plugin(_)
@@ -280,6 +284,7 @@ pub struct PluginPlan {
     pub ports: Vec<PluginPort>,
     /// Index of the port `errors`.
     pub errors: usize,
+    pub retry: Option<RetryPlan>,
 }
 
 /// How the rows of a plugin's port are put together.

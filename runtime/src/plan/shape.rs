@@ -9,8 +9,12 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    DedupBound, DedupPlan, KeyedPlan, Node, NodeKind, Order, Plan, WindowKind, WindowPlan,
+    DedupBound, DedupPlan, KeyedPlan, Node, NodeKind, Order, Plan, WAITING, WAITING_KEY,
+    WindowKind, WindowPlan,
 };
+
+/// The kind of the state of a step to which rows come again.
+pub const RETRY_QUEUE: &str = "retry queue";
 
 /// By step.
 pub type Shapes = BTreeMap<String, Shape>;
@@ -18,7 +22,8 @@ pub type Shapes = BTreeMap<String, Shape>;
 /// The form of a step's state, and what it was made by. Part of the checkpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
-    /// What kind of step it is: `aggregate`, `deduplicate`, `plugin`.
+    /// What kind of step it is: `aggregate`, `deduplicate`, `plugin`,
+    /// `retry queue`.
     pub kind: String,
     pub layout: Layout,
     #[serde(with = "as_ipc")]
@@ -58,6 +63,7 @@ fn shape(kind: &NodeKind) -> Option<Shape> {
         NodeKind::Window(plan) => Some(aggregate(plan)),
         NodeKind::Dedup(plan) => Some(deduplicate(plan)),
         NodeKind::Keyed(plan) => Some(keyed_plugin(plan)),
+        NodeKind::Queue(_) => Some(queue()),
         NodeKind::Source(_)
         | NodeKind::Decode(_)
         | NodeKind::Plugin(_)
@@ -135,6 +141,17 @@ fn keyed_plugin(plan: &KeyedPlan) -> Shape {
         key: plan.key_fields.clone(),
         value: Fields::empty(),
         parts: vec![key_part(&plan.key_fields), ("order".to_owned(), order.to_owned())],
+    }
+}
+
+/// Rows are also kept as dead letters are, so that the step's input may change while some wait.
+fn queue() -> Shape {
+    Shape {
+        kind: RETRY_QUEUE.to_owned(),
+        layout: Layout::Key,
+        key: WAITING_KEY.clone(),
+        value: WAITING.clone(),
+        parts: Vec::new(),
     }
 }
 

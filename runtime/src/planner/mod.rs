@@ -12,6 +12,7 @@ mod names;
 mod outputs;
 mod plugin;
 mod replay;
+mod retry;
 mod sinks;
 mod sources;
 mod steps;

@@ -13,6 +13,9 @@ pub const ERRORS: &str = "errors";
 /// The port of rows that came after their window was complete.
 pub const LATE: &str = "late";
 
+/// The port of rows that failed for a while, where a step has `retry`.
+pub const FALLBACK: &str = "fallback";
+
 /// All ports that exist so far, and which of them are read.
 #[derive(Debug, Default)]
 pub struct Names {

@@ -1,7 +1,7 @@
 //! Sinks, and what becomes of rows that nobody reads.
 
 use super::build::{Builder, DEAD_LETTERS, checkpoint_directory};
-use super::names::{ERRORS, LATE, MAIN};
+use super::names::{ERRORS, FALLBACK, LATE, MAIN};
 use super::sinks;
 use crate::config::{Format, SinkConfig};
 use crate::dead_letter;
@@ -55,6 +55,8 @@ impl Builder<'_> {
             } else if port == LATE {
                 let inputs = endpoint.inputs.into_iter().map(|input| (step.clone(), input));
                 self.late_letters.extend(inputs);
+            } else if port == FALLBACK && self.is_retried(&step) {
+                // The rows wait in the queue; nobody wants another answer in the meantime.
             } else if has_sinks && self.broken.is_empty() {
                 let place = self.place_of(&step);
                 let reference = if port == MAIN { step.clone() } else { format!("{step}.{port}") };

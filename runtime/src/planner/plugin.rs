@@ -98,6 +98,7 @@ fn planned(
         reads,
         errors: ports.len(),
         ports,
+        retry: None,
     })
 }
 

@@ -179,6 +179,10 @@ impl Builder<'_> {
             grant_log,
         };
         if let Some(key) = &config.key {
+            if let Some(retry) = &config.retry {
+                self.keyed_retry(retry.place());
+                return false;
+            }
             return self.keyed(step, config, (key, &request), inputs);
         }
         let order = config.order.as_ref().map(|order| (order.place(), "order"));
@@ -197,6 +201,9 @@ impl Builder<'_> {
             }
         };
         let ports = plugin_ports(&plan, &self.times_of(&inputs));
+        if let Some(retry) = &config.retry {
+            return self.retried(step, (config, retry), plan, inputs, ports);
+        }
         let kind = NodeKind::Plugin(Box::new(plan));
         self.plugin_node(step, config, kind, inputs, ports)
     }

@@ -120,7 +120,8 @@ impl Builder<'_> {
         let mut waiting = vec![node];
         while let Some(at) = waiting.pop() {
             let node = &self.nodes[at];
-            if node.kind.keys().is_some() {
+            // Rows that come from a queue tell nothing of how far their partition has come.
+            if node.kind.keys().is_some() && !matches!(node.kind, NodeKind::Queue(_)) {
                 return node.name.split('#').next().map(str::to_owned);
             }
             waiting.extend(node.inputs.iter().map(|input| input.node));

@@ -11,14 +11,13 @@ use millrace_columns::{FlatColumns, FlatField, LayoutError, Node, crossing_type,
 use super::bindings::millrace::plugin::types as wit;
 use super::host::cut;
 use super::instance::{CallFailure, Instance, said};
-use crate::dead_letter::Refusal;
+use crate::dead_letter::{Refusal, is_code};
 use crate::error::{Error, Result};
 
 /// A port may return so many rows per input row, and so many more: a guest that multiplies rows
 /// without end is stopped by this bound.
 const ROWS_OUT_PER_ROW_MAX: usize = 1024;
 const ROWS_OUT_MAX: usize = 1 << 20;
-const CODE_BYTES_MAX: usize = 64;
 
 /// What a call returned, checked.
 #[derive(Debug)]
@@ -235,11 +234,6 @@ pub fn check_errors(
         });
     }
     Ok(refusals)
-}
-
-fn is_code(code: &str) -> bool {
-    (1..=CODE_BYTES_MAX).contains(&code.len())
-        && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 /// The flat schema that a plugin is started with: of columns whose type crosses.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::operators::{entry, names};
-use crate::plan::{Layout, Shape};
+use crate::plan::{Layout, RETRY_QUEUE, Shape};
 use crate::state::{EncodedRows, RowCodec};
 
 /// Makes sense of the bytes of one step.
@@ -95,10 +95,18 @@ impl<'a> Decoder<'a> {
 
     fn plain(&self, mut shown: Map<String, Value>, key: &[u8], value: &[u8]) -> Value {
         shown.insert("key".to_owned(), self.key(key));
-        let value = match self.shape.value.is_empty() {
+        let mut value = match self.shape.value.is_empty() {
             true => bytes(value),
             false => row(&self.value, value).unwrap_or_else(|| bytes(value)),
         };
+        if let Value::Object(fields) = &mut value
+            && self.shape.kind == RETRY_QUEUE
+        {
+            // The payload shows the same.
+            for hidden in ["columns", "bytes"] {
+                fields.remove(hidden);
+            }
+        }
         shown.insert("value".to_owned(), value);
         Value::Object(shown)
     }

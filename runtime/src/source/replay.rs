@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::BinaryArray;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use serde::Deserialize;
 
 use super::{Activity, OpenContext, Poll, Position, Positions, Reading, Source};
-use crate::batch::{Batch, Origin, Partition, record_batch};
-use crate::codec::decode_all;
-use crate::config::{CsvConfig, Format};
+use crate::batch::{Batch, Origin, Partition};
+use crate::codec::decode_payloads;
 use crate::dead_letter;
 use crate::error::{Error, Result};
 use crate::plan::ReplayPlan;
@@ -108,15 +107,7 @@ impl ReplayReader {
         }
         let payloads = &payloads[first..];
         for part in payloads.chunks(self.batch_rows) {
-            let records = BinaryArray::from_iter_values(part);
-            let raw = matches!(self.schema.fields().as_ref(), [only]
-                if *only.data_type() == DataType::Binary);
-            let rows = if raw {
-                record_batch(self.schema.clone(), vec![Arc::new(records)], part.len())?
-            } else {
-                let csv = CsvConfig::default();
-                decode_all(Format::Ndjson, &csv, &self.schema, &self.schema, &records)?
-            };
+            let rows = decode_payloads(&self.schema, BinaryArray::from_iter_values(part))?;
             let origin = Origin::consecutive(partition.clone(), first as u64);
             first += part.len();
             let position =
