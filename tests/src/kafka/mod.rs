@@ -1,3 +1,4 @@
 //! Kafka, against a real broker.
 
 mod harness;
+mod source;

@@ -1,17 +1,17 @@
 //! What there is to read: topics, partitions and offsets, asked of the brokers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::TopicPartitionList;
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use regex::Regex;
 
-use super::native::{self, Answer, Topic, TopicPartition, Wanted};
+use super::native::{self, Answer, Commits, Topic, TopicPartition, Wanted};
 use crate::error::{Error, Result};
 use crate::kafka::{self, Context};
 
@@ -45,9 +45,9 @@ pub struct Bounds {
 /// A client that asks questions and never fetches a record.
 pub struct Cluster {
     name: String,
-    consumer: BaseConsumer<Asking>,
+    consumer: Arc<BaseConsumer<Context>>,
     read_committed: bool,
-    commits: crossbeam_channel::Receiver<KafkaResult<()>>,
+    commits: Commits<Context>,
 }
 
 impl Cluster {
@@ -56,14 +56,15 @@ impl Cluster {
     pub fn new(config: &ClientConfig, context: Context) -> Result<Self> {
         let name = context.name.clone();
         let read_committed = config.get("isolation.level") != Some("read_uncommitted");
-        let (done, commits) = crossbeam_channel::unbounded();
-        let consumer = BaseConsumer::from_config_and_context(config, Asking { context, done });
+        let consumer = BaseConsumer::from_config_and_context(config, context);
         let consumer =
             consumer.map_err(|e| kafka::failed(format_args!("read source `{name}`"), e))?;
+        let consumer = Arc::new(consumer);
+        let commits = Commits::new(consumer.clone());
         Ok(Self { name, consumer, read_committed, commits })
     }
 
-    /// Lets the client say what it has to say: errors for the log, commits that are done.
+    /// Lets the client say what it has to say, for the log.
     pub fn listen(&self) {
         while let Some(Ok(_) | Err(_)) = self.consumer.poll(Duration::ZERO) {}
     }
@@ -166,14 +167,13 @@ impl Cluster {
     ///
     /// # Errors
     /// If it can't even be tried.
-    pub fn commit(&self, offsets: &TopicPartitionList) -> KafkaResult<()> {
-        self.consumer.commit(offsets, CommitMode::Async)
+    pub fn commit(&self, offsets: &TopicPartitionList) -> Answer<()> {
+        self.commits.begin(offsets)
     }
 
     /// What became of a commit, once that is known.
-    pub fn committed(&self) -> Option<KafkaResult<()>> {
-        self.listen();
-        self.commits.try_recv().ok()
+    pub fn committed(&self) -> Option<Answer<()>> {
+        self.commits.poll()
     }
 
     fn failed(&self, what: &str, error: KafkaError) -> Error {
@@ -191,31 +191,4 @@ pub fn is_unknown(code: RDKafkaErrorCode) -> bool {
             | Code::UnknownPartition
             | Code::UnknownTopicId
     )
-}
-
-/// Passes on what became of commits; the rest is the usual.
-struct Asking {
-    context: Context,
-    done: crossbeam_channel::Sender<KafkaResult<()>>,
-}
-
-impl ClientContext for Asking {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.context.log(level, facility, message);
-    }
-
-    fn stats_raw(&self, statistics: &[u8]) {
-        self.context.stats_raw(statistics);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.context.error(error, reason);
-    }
-}
-
-impl ConsumerContext for Asking {
-    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
-        // Nobody listens any more once the source is closed.
-        let _ = self.done.send(result);
-    }
 }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::begin::{Loss, REMEDIES, check};
 use super::cluster::{Bounds, Cluster, Subscription, is_unknown};
-use super::native::{TopicPartition, Wanted};
+use super::native::{Answer, TopicPartition, Wanted};
 use super::shared::{Begin, News, Request, Shared, Watch};
 use super::start::{identity, name, partition_of};
 use crate::config::OnDataLoss;
@@ -147,6 +146,7 @@ impl Running {
                 Ok(Request::Close) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            self.monitor.cluster.listen();
             self.commit();
             if let (Some(at), Some(every)) = (discover_at, self.monitor.discover)
                 && Instant::now() >= at
@@ -342,7 +342,7 @@ impl Running {
         }
     }
 
-    fn committed(&mut self, result: KafkaResult<()>) {
+    fn committed(&mut self, result: Answer<()>) {
         let sent = std::mem::take(&mut self.sent);
         let Err(error) = result else { return };
         for (partition, offset) in sent {

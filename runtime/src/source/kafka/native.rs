@@ -3,8 +3,10 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rd;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::types::RDKafkaErrorCode;
@@ -322,6 +324,39 @@ unsafe fn described(topic: *const rd::rd_kafka_TopicDescription_t) -> (String, A
     }
 }
 
+/// Commits offsets to a consumer's group, without waiting. The safe bindings never say what became
+/// of such a commit.
+pub struct Commits<C: ConsumerContext> {
+    answers: Queue,
+    /// Dropped after `answers`.
+    consumer: Arc<BaseConsumer<C>>,
+}
+
+// SAFETY: librdkafka's handles may be used from any thread.
+unsafe impl<C: ConsumerContext> Send for Commits<C> {}
+
+impl<C: ConsumerContext> Commits<C> {
+    pub fn new(consumer: Arc<BaseConsumer<C>>) -> Self {
+        Self { answers: Queue::new(consumer.client().native_ptr()), consumer }
+    }
+
+    /// # Errors
+    /// If it can't even be tried.
+    pub fn begin(&self, offsets: &TopicPartitionList) -> Answer<()> {
+        let client = self.consumer.client().native_ptr();
+        // SAFETY: all handles are valid; the client copies the list before the call returns.
+        code(unsafe {
+            let queue = self.answers.0.as_ptr();
+            rd::rd_kafka_commit_queue(client, offsets.ptr(), queue, None, ptr::null_mut())
+        })
+    }
+
+    /// What became of a commit, once that is known.
+    pub fn poll(&self) -> Option<Answer<()>> {
+        self.answers.poll(Duration::ZERO).map(|event| event.error())
+    }
+}
+
 /// A queue of the client's.
 struct Queue(NonNull<rd::rd_kafka_queue_t>);
 
@@ -337,14 +372,18 @@ impl Queue {
         // The client itself gives up after `timeout` and says so; this is for the case that not.
         let until = Instant::now() + timeout + Duration::from_secs(1);
         while let Some(left) = until.checked_duration_since(Instant::now()) {
-            let left = left.as_millis().try_into().unwrap_or(i32::MAX);
-            // SAFETY: the queue is valid; an event is null or ours to destroy.
-            let event = unsafe { rd::rd_kafka_queue_poll(self.0.as_ptr(), left) };
-            let Some(event) = NonNull::new(event).map(Event) else { continue };
-            // SAFETY: the event is valid.
-            return code(unsafe { rd::rd_kafka_event_error(event.0.as_ptr()) }).map(|()| event);
+            if let Some(event) = self.poll(left) {
+                return event.error().map(|()| event);
+            }
         }
         Err(RDKafkaErrorCode::OperationTimedOut)
+    }
+
+    fn poll(&self, wait: Duration) -> Option<Event> {
+        let wait_ms = wait.as_millis().try_into().unwrap_or(i32::MAX);
+        // SAFETY: the queue is valid; an event is null or ours to destroy.
+        let event = unsafe { rd::rd_kafka_queue_poll(self.0.as_ptr(), wait_ms) };
+        NonNull::new(event).map(Event)
     }
 }
 
@@ -356,6 +395,13 @@ impl Drop for Queue {
 }
 
 struct Event(NonNull<rd::rd_kafka_event_t>);
+
+impl Event {
+    fn error(&self) -> Answer<()> {
+        // SAFETY: the event is valid.
+        code(unsafe { rd::rd_kafka_event_error(self.0.as_ptr()) })
+    }
+}
 
 impl Drop for Event {
     fn drop(&mut self) {
