@@ -65,8 +65,8 @@ impl Connection {
                 Output::ExactlyOnce(Arc::new(open))
             }
             Delivery::AtLeastOnce => {
-                // Rows are to be seen soon, and still not each in a request of its own.
-                let config = producer_config(&plan, &[("linger.ms", "1")])?;
+                // Rows come in batches already: waiting for more of them would only take time.
+                let config = producer_config(&plan, &[("linger.ms", "0")])?;
                 Output::AtLeastOnce(Arc::new(Producer::open(name, &plan, &config, health)?))
             }
         };
