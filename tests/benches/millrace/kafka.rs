@@ -87,14 +87,19 @@ fn bare_loop(broker: &Broker, input: &str) -> f64 {
     let output = broker.topic("bare", PARTITIONS);
     let started = Instant::now();
     let consumer = consumer(broker, input, PARTITIONS, Offset::Beginning);
-    let producer: BaseProducer = client(broker).set("enable.idempotence", "true").create().unwrap();
-    for _ in 0..ROWS {
+    let mut config = client(broker);
+    config.set("enable.idempotence", "true").set("delivery.report.only.error", "true");
+    let producer: BaseProducer = config.create().unwrap();
+    for row in 0..ROWS {
         let message = loop {
             if let Some(message) = consumer.poll(Duration::from_millis(100)) {
                 break message.unwrap();
             }
         };
         send(&producer, &output, None, message.key(), message.payload().unwrap());
+        if row % 1000 == 0 {
+            producer.poll(Duration::ZERO);
+        }
     }
     producer.flush(Duration::from_secs(60)).unwrap();
     ROWS as f64 / started.elapsed().as_secs_f64()
@@ -217,7 +222,7 @@ fn start(
 
 /// Produces at the rate, in small steps, with the time as the transaction's number.
 fn produce_live(broker: &Broker, topic: &str) {
-    let producer: BaseProducer = client(broker).set("linger.ms", "0").create().unwrap();
+    let producer: BaseProducer = client(broker).set("linger.ms", "1").create().unwrap();
     let started = Instant::now();
     for row in 0..RATE * SECONDS {
         let due = Duration::from_nanos(row * 1_000_000_000 / RATE);
@@ -294,5 +299,4 @@ fn send(
         producer.poll(Duration::from_millis(1));
         record = back;
     }
-    producer.poll(Duration::ZERO);
 }
