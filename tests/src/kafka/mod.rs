@@ -1,4 +1,6 @@
 //! Kafka, against a real broker.
 
+mod fixture;
 mod harness;
+mod sink;
 mod source;

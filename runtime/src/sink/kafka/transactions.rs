@@ -176,10 +176,19 @@ impl Transactions {
         if turn.open.load(Ordering::Acquire) != round + 1 {
             let _alone = turn.begin.lock().unwrap_or_else(PoisonError::into_inner);
             if turn.open.load(Ordering::Acquire) != round + 1 {
+                self.settle(&self.turns[(round as usize + 1) % 2])?;
                 self.begin(turn, round)?;
             }
         }
         turn.producer.send(records)
+    }
+
+    /// Waits until the broker has all of the round before: a key's records must not overtake each
+    /// other on their ways through two producers.
+    fn settle(&self, before: &Turn) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        let settled = before.open.load(Ordering::Acquire) == 0 || before.producer.flush(until)?;
+        if settled { Ok(()) } else { Err(not_taken()) }
     }
 
     /// A lane has staged its round.
@@ -242,7 +251,7 @@ impl Transactions {
         while !turn.producer.flush((Instant::now() + TRY).min(until))? {
             slow();
             if Instant::now() >= until {
-                return Err(Error::unavailable("the broker has not taken an epoch's records"));
+                return Err(not_taken());
             }
         }
         let (offsets, group) = self.marker.offsets(mark)?;
@@ -279,6 +288,10 @@ impl Transactions {
         self.health.down(error.to_string());
         error
     }
+}
+
+fn not_taken() -> Error {
+    Error::unavailable("the broker has not taken an epoch's records")
 }
 
 fn may_retry(error: &KafkaError) -> bool {
