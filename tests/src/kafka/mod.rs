@@ -1,5 +1,6 @@
 //! Kafka, against a real broker.
 
+mod fencing;
 mod fixture;
 mod harness;
 mod sink;
