@@ -371,6 +371,7 @@ impl Coordinator<'_> {
         let mut work: Vec<String> = sources.map(str::to_owned).collect();
         work.extend(commit.staged.iter().map(|staged| staged.sink().to_owned()));
         self.published = self.publisher.publish(epoch, commit.staged, last)?;
+        self.publisher.keep(epoch)?;
         if self.settles.is_some() {
             self.status.work(&work);
         }

@@ -7,7 +7,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, RecordBatch, StructArray,
 };
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{Field, FieldRef};
+use arrow::datatypes::{Field, FieldRef, Int32Type};
 use arrow::json::EncoderOptions;
 use arrow::json::writer::make_encoder;
 use datafusion::physical_expr::PhysicalExpr;
@@ -22,8 +22,7 @@ use crate::plan::{RecordValue, RecordsPlan};
 const MAIN: usize = 0;
 const ERRORS: usize = 1;
 
-/// The code of rows whose records no topic would take.
-const TOO_LARGE: &str = "record_too_large";
+const TOPIC_BYTES_MAX: usize = 249;
 /// About what a record's frame takes, beside its parts.
 const FRAME_BYTES: usize = 64;
 
@@ -40,27 +39,56 @@ impl Records {
 
     /// Sends on the records of `rows` that a topic takes; the others' rows become dead letters.
     fn send(&self, rows: &Batch, records: RecordBatch, out: &mut Outputs) -> Result<()> {
-        let max = self.plan.bytes_max;
-        let sizes = sizes(&records);
-        let large = |size: &usize| *size > max;
-        if !sizes.iter().any(large) {
+        let refusals = self.refusals(&records);
+        if refusals.is_empty() {
             out.emit(MAIN, Batch::new(records, rows.origin.clone()));
             return Ok(());
         }
-        let refusal = |(row, size): (usize, &usize)| {
-            let message = format!(
-                "the record has {size} bytes and the sink sends at most {max}: raise its property \
-                 `message.max.bytes`, and the topic's `max.message.bytes`"
-            );
-            Refusal::new(row, TOO_LARGE, message)
-        };
-        let refused = sizes.iter().enumerate().filter(|(_, size)| large(size));
-        let refusals: Vec<Refusal> = refused.map(refusal).collect();
+        let mut kept = vec![true; records.num_rows()];
+        refusals.iter().for_each(|refusal| kept[refusal.row as usize] = false);
         out.emit(ERRORS, letters(&self.refuser, rows, &refusals)?);
-        let kept = sizes.iter().map(|size| Some(!large(size))).collect();
-        out.emit(MAIN, Batch::new(records, rows.origin.clone()).filter(&kept)?);
+        let records = Batch::new(records, rows.origin.clone());
+        out.emit(MAIN, records.filter(&kept.into())?);
         Ok(())
     }
+
+    /// The records that no broker would take, and why.
+    fn refusals(&self, records: &RecordBatch) -> Vec<Refusal> {
+        let topics = records.column_by_name("topic").map(|column| column.as_string::<i32>());
+        let partitions =
+            records.column_by_name("partition").map(|column| column.as_primitive::<Int32Type>());
+        let max = self.plan.bytes_max;
+        let refusal = |(row, size): (usize, usize)| {
+            let topic = topics.and_then(|column| column.is_valid(row).then(|| column.value(row)));
+            let partition =
+                partitions.and_then(|column| column.is_valid(row).then(|| column.value(row)));
+            if let Some(name) = topic.filter(|name| !is_topic(name)) {
+                let message = format!(
+                    "no topic can be called `{name}`: a name has up to {TOPIC_BYTES_MAX} letters, \
+                     digits, dots, dashes and underscores"
+                );
+                Some(Refusal::new(row, "invalid_topic", message))
+            } else if let Some(number) = partition.filter(|number| *number < 0) {
+                let message = format!("no partition has the number {number}");
+                Some(Refusal::new(row, "invalid_partition", message))
+            } else if size > max {
+                let message = format!(
+                    "the record has {size} bytes and the sink sends at most {max}: raise its \
+                     property `message.max.bytes`, and the topic's `max.message.bytes`"
+                );
+                Some(Refusal::new(row, "record_too_large", message))
+            } else {
+                None
+            }
+        };
+        sizes(records).into_iter().enumerate().filter_map(refusal).collect()
+    }
+}
+
+/// Whether a topic can have this name, by Kafka's rules.
+fn is_topic(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    !matches!(name, "" | "." | "..") && name.len() <= TOPIC_BYTES_MAX && name.bytes().all(legal)
 }
 
 impl Operator for Records {

@@ -9,7 +9,7 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use crate::config::{Delivery, Properties, Text};
 
-/// Rows to records: the columns of [`RecordColumns`].
+/// Rows to records.
 #[derive(Debug, Clone)]
 pub struct RecordsPlan {
     pub value: RecordValue,
@@ -22,6 +22,7 @@ pub struct RecordsPlan {
     pub headers: Vec<(String, Arc<dyn PhysicalExpr>)>,
     /// A record with more bytes is refused.
     pub bytes_max: usize,
+    /// Of the records; see [`RecordColumns`].
     pub schema: SchemaRef,
 }
 
@@ -36,56 +37,55 @@ pub enum RecordValue {
     Payload,
 }
 
-/// Which columns a batch of records has, in this order; `value` is always there.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RecordColumns {
+const HEADER_PREFIX: &str = "header.";
+
+/// Where the parts of records are in a batch of them. Its schema says so: records that were kept
+/// may be of another version of the pipeline file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordColumns<'a> {
     pub topic: Option<usize>,
     pub partition: Option<usize>,
     pub key: Option<usize>,
     pub timestamp: Option<usize>,
     pub value: usize,
-    /// The headers' names, and the column of the first; the others follow it.
-    pub headers: Vec<String>,
-    pub first_header: usize,
+    /// By name.
+    pub headers: Vec<(&'a str, usize)>,
 }
 
 impl RecordsPlan {
-    /// The schema of records that have these parts.
-    pub fn schema(columns: &RecordColumns) -> SchemaRef {
-        let mut fields = Vec::new();
+    /// The schema of the records; `value` is always there, and the headers come last.
+    pub fn record_schema(&self) -> SchemaRef {
         let parts = [
-            ("topic", DataType::Utf8, columns.topic),
-            ("partition", DataType::Int32, columns.partition),
-            ("key", DataType::Binary, columns.key),
-            ("timestamp", DataType::Int64, columns.timestamp),
-            ("value", DataType::Binary, Some(columns.value)),
+            ("topic", DataType::Utf8, self.topic.is_some()),
+            ("partition", DataType::Int32, self.partition.is_some()),
+            ("key", DataType::Binary, self.key.is_some()),
+            ("timestamp", DataType::Int64, self.timestamp.is_some()),
+            ("value", DataType::Binary, true),
         ];
-        for (name, data_type, _) in parts.into_iter().filter(|(_, _, at)| at.is_some()) {
-            fields.push(Field::new(name, data_type, true));
-        }
-        let header = |name: &String| Field::new(format!("header.{name}"), DataType::Binary, true);
-        fields.extend(columns.headers.iter().map(header));
+        let parts = parts.into_iter().filter(|(_, _, there)| *there);
+        let mut fields: Vec<Field> =
+            parts.map(|(name, data_type, _)| Field::new(name, data_type, true)).collect();
+        let names = self.headers.iter().map(|(name, _)| format!("{HEADER_PREFIX}{name}"));
+        fields.extend(names.map(|name| Field::new(name, DataType::Binary, true)));
         Arc::new(Schema::new(fields))
     }
 }
 
-impl RecordColumns {
-    pub fn new(
-        topic: bool,
-        partition: bool,
-        key: bool,
-        timestamp: bool,
-        headers: Vec<String>,
-    ) -> Self {
-        let mut next = 0;
-        let mut column = |wanted: bool| {
-            next += usize::from(wanted);
-            wanted.then(|| next - 1)
-        };
-        let (topic, partition) = (column(topic), column(partition));
-        let (key, timestamp) = (column(key), column(timestamp));
-        let value = next;
-        Self { topic, partition, key, timestamp, value, headers, first_header: value + 1 }
+impl<'a> RecordColumns<'a> {
+    /// `None` if the schema is not one of records.
+    pub fn of(schema: &'a Schema) -> Option<Self> {
+        let find = |name: &str| schema.index_of(name).ok();
+        let headers = schema.fields().iter().enumerate().filter_map(|(at, field)| {
+            field.name().strip_prefix(HEADER_PREFIX).map(|name| (name, at))
+        });
+        Some(Self {
+            topic: find("topic"),
+            partition: find("partition"),
+            key: find("key"),
+            timestamp: find("timestamp"),
+            value: find("value")?,
+            headers: headers.collect(),
+        })
     }
 }
 
@@ -103,7 +103,6 @@ pub struct KafkaSinkPlan {
     pub transactional_id: String,
     /// The broker ends a transaction that takes longer.
     pub transaction_timeout: Duration,
-    pub columns: RecordColumns,
     /// Where output waits for its epoch to be published.
     pub staging: PathBuf,
 }

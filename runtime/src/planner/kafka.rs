@@ -10,11 +10,11 @@ use datafusion::physical_expr::expressions::{CastExpr, Column};
 
 use super::build::{Builder, checkpoint_directory};
 use super::names::{ERRORS, MAIN};
-use crate::config::{Delivery, KafkaFormat, KafkaSinkConfig, Named, Property, SinkConfig, Text};
-use crate::dead_letter;
-use crate::plan::{
-    Input, KafkaSinkPlan, Node, NodeKind, Port, RecordColumns, RecordValue, RecordsPlan, SinkPlan,
+use crate::config::{
+    Delivery, KafkaFormat, KafkaSinkConfig, Named, Placed, Property, SinkConfig, Text,
 };
+use crate::dead_letter;
+use crate::plan::{Input, KafkaSinkPlan, Node, NodeKind, Port, RecordValue, RecordsPlan, SinkPlan};
 use crate::sql;
 
 type Expr = Arc<dyn PhysicalExpr>;
@@ -53,19 +53,14 @@ impl Builder<'_> {
         if self.found.errors() > mistakes {
             return;
         }
-        let columns = columns_of(&records);
-        let id = config.transactional_id.as_ref().map(|id| id.to_string());
-        let id = id
-            .unwrap_or_else(|| format!("millrace-{}-{}", &*self.config.settings.name, entry.name));
         let plan = KafkaSinkPlan {
             brokers: config.brokers.to_vec(),
             properties: config.properties.clone(),
             directory: self.config.directory.clone(),
             topic: config.topic.to_string(),
             delivery: config.delivery,
-            transactional_id: id,
+            transactional_id: self.transactional_id(entry, config),
             transaction_timeout: self.transaction_timeout(),
-            columns,
             staging: checkpoint_directory(self.config).join("staged"),
         };
         let name = format!("sink.{}", entry.name);
@@ -96,7 +91,7 @@ impl Builder<'_> {
         if let Some(Err(wrong)) = self.facts.sinks.get(&entry.name).cloned() {
             let place = match &wrong.key {
                 crate::plan::ProbeKey::Property(key) => {
-                    config.properties.get(key).map(crate::config::Placed::place)
+                    config.properties.get(key).map(Placed::place)
                 }
                 _ => None,
             };
@@ -104,17 +99,23 @@ impl Builder<'_> {
         }
         let id = |entry: &Named<SinkConfig>| match &entry.config {
             SinkConfig::Kafka(config) if config.delivery == Delivery::ExactlyOnce => {
-                config.transactional_id.as_ref().map(|id| id.to_string())
+                Some(self.transactional_id(entry, config))
             }
             _ => None,
         };
         let mine = id(entry);
         let mut before = self.config.sinks.iter().take_while(|other| other.name != entry.name);
         let twin = before.find(|other| mine.is_some() && id(other) == mine);
-        if let (Some(twin), Some(place)) = (twin, &config.transactional_id) {
+        if let Some(twin) = twin {
             let message = format!("sink `{}` has the same `transactional_id`", twin.name);
-            self.error(place.place(), message, "give each sink one of its own");
+            let place = config.transactional_id.as_ref().map_or(entry.place.clone(), Text::place);
+            self.error(place, message, "give each sink one of its own");
         }
+    }
+
+    fn transactional_id(&self, entry: &Named<SinkConfig>, config: &KafkaSinkConfig) -> String {
+        let default = || format!("millrace-{}-{}", &*self.config.settings.name, entry.name);
+        config.transactional_id.as_ref().map_or_else(default, |id| id.to_string())
     }
 
     fn records(
@@ -176,7 +177,7 @@ impl Builder<'_> {
             bytes_max,
             schema: schema.clone(),
         };
-        records.schema = RecordsPlan::schema(&columns_of(&records));
+        records.schema = records.record_schema();
         Some(records)
     }
 
@@ -250,11 +251,4 @@ fn bytes(expr: Expr, given: &DataType) -> Option<Expr> {
         nested if nested.is_nested() => None,
         _ => Some(cast(cast(expr, DataType::Utf8), DataType::Binary)),
     }
-}
-
-fn columns_of(records: &RecordsPlan) -> RecordColumns {
-    let names = records.headers.iter().map(|(name, _)| name.clone()).collect();
-    let has = |expr: &Option<Expr>| expr.is_some();
-    let (topic, partition) = (has(&records.topic), has(&records.partition));
-    RecordColumns::new(topic, partition, has(&records.key), has(&records.timestamp), names)
 }

@@ -24,14 +24,22 @@ pub struct Session {
     id: String,
     /// Whether it has had its sinks.
     begun: AtomicBool,
-    /// What is known of epochs, by the sinks' names.
+    /// Whether all that was committed before is in sight.
+    recovered: AtomicBool,
+    /// What is known of epochs that were committed before, by the sinks' names.
     outcomes: BTreeMap<String, Outcome>,
 }
 
 impl Session {
     pub fn new(outcomes: BTreeMap<String, Outcome>) -> Self {
         let id = format!("{:016x}", random_id());
-        Self { id, begun: AtomicBool::new(false), outcomes }
+        Self { id, begun: AtomicBool::new(false), recovered: AtomicBool::new(false), outcomes }
+    }
+
+    /// What the user says of a sink. It counts once: later epochs are others.
+    fn outcome(&self, sink: &str) -> Option<Outcome> {
+        let counts = !self.recovered.load(Ordering::Acquire);
+        self.outcomes.get(short(sink)).copied().filter(|_| counts)
     }
 }
 
@@ -56,6 +64,7 @@ impl Connections {
             let open = kafka::Connection::open(name, sink, &author, again, health);
             connected.insert(name.to_owned(), open.inspect_err(|e| health.down(e.to_string()))?);
         }
+        session.begun.store(true, Ordering::Release);
         Ok(Self { kafka: connected })
     }
 
@@ -81,20 +90,13 @@ impl Connections {
         last: Epoch,
         session: &Session,
     ) -> Result<()> {
-        for records in committed.values().flatten().filter_map(Staged::records) {
-            let connection = self.kafka.get(&records.sink).map(|connection| &connection.output);
-            if !matches!(connection, Some(kafka::Output::ExactlyOnce(_))) {
-                let sink = records.sink.trim_start_matches("sink.");
-                return Err(Error::config(format!(
-                    "the checkpoint holds committed records of sink `{sink}` that may not be in \
-                     Kafka, and the pipeline has no such sink with exactly-once delivery: run it \
-                     once more with the sink as it was"
-                )));
-            }
-        }
-        let begun = session.begun.load(Ordering::Acquire);
-        for (name, connection) in &self.kafka {
-            let kafka::Output::ExactlyOnce(transactions) = &connection.output else { continue };
+        let exact = |(name, connection): (&String, &kafka::Connection)| match &connection.output {
+            kafka::Output::ExactlyOnce(transactions) => Some((name.clone(), transactions.clone())),
+            kafka::Output::AtLeastOnce(_) => None,
+        };
+        let exact: BTreeMap<String, _> = self.kafka.iter().filter_map(exact).collect();
+        check_sinks(&exact.keys().map(String::as_str).collect(), committed, session)?;
+        for (name, transactions) in &exact {
             let mut mine: BTreeMap<Epoch, Vec<&StagedRecords>> = BTreeMap::new();
             for (epoch, staged) in committed {
                 let records = staged.iter().filter_map(Staged::records);
@@ -103,12 +105,9 @@ impl Connections {
                     mine.insert(*epoch, records);
                 }
             }
-            // What the user knows was so before this process came.
-            let outcome = session.outcomes.get(name.trim_start_matches("sink.")).copied();
-            let outcome = outcome.filter(|_| !begun);
-            transactions.recover(storage, &mine, last, outcome)?;
+            transactions.recover(storage, &mine, last, session.outcome(name))?;
         }
-        session.begun.store(true, Ordering::Release);
+        session.recovered.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -145,7 +144,7 @@ impl Connections {
 impl Connections {
     pub fn open(plan: &Plan, _: &str, session: &Session, _: &Metrics) -> Result<Self> {
         session.begun.store(true, Ordering::Release);
-        let _ = (&session.id, &session.outcomes);
+        let _ = &session.id;
         match kafka_sinks(plan).next() {
             Some(_) => Err(Error::config("this build of Millrace has no Kafka")),
             None => Ok(Self {}),
@@ -155,10 +154,12 @@ impl Connections {
     pub fn recover(
         &self,
         _: &dyn Storage,
-        _: &BTreeMap<Epoch, Vec<Staged>>,
+        committed: &BTreeMap<Epoch, Vec<Staged>>,
         _: Epoch,
-        _: &Session,
+        session: &Session,
     ) -> Result<()> {
+        check_sinks(&BTreeSet::new(), committed, session)?;
+        session.recovered.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -169,6 +170,43 @@ impl Connections {
     pub fn keep(&self, _: Epoch) -> Result<()> {
         Ok(())
     }
+}
+
+/// Refuses committed records that none of the `sinks` would publish, and outcomes of none.
+fn check_sinks(
+    sinks: &BTreeSet<&str>,
+    committed: &BTreeMap<Epoch, Vec<Staged>>,
+    session: &Session,
+) -> Result<()> {
+    let mut known: BTreeSet<&str> = sinks.iter().copied().map(short).collect();
+    for (epoch, staged) in committed {
+        for records in staged.iter().filter_map(Staged::records) {
+            let name = short(&records.sink);
+            known.insert(name);
+            let known_outcome = session.outcome(&records.sink) == Some(Outcome::Published);
+            if !sinks.contains(records.sink.as_str()) && !known_outcome {
+                return Err(Error::config(format!(
+                    "epoch {} of `{name}` is committed, its records may not be in Kafka yet, and \
+                     the pipeline has no such sink that writes exactly once: run once with the \
+                     sink as it was, or forget those records with --outcome {name}=published",
+                    epoch.0
+                )));
+            }
+        }
+    }
+    let recovered = session.recovered.load(Ordering::Acquire);
+    match session.outcomes.keys().find(|name| !known.contains(name.as_str())) {
+        None => Ok(()),
+        Some(_) if recovered => Ok(()),
+        Some(name) => Err(Error::config(format!(
+            "there is no Kafka sink `{name}` that writes exactly once: mend the name in --outcome"
+        ))),
+    }
+}
+
+/// A sink's name as the pipeline file has it.
+fn short(node: &str) -> &str {
+    node.strip_prefix("sink.").unwrap_or(node)
 }
 
 /// The Kafka sinks of a plan: index and name of the node.

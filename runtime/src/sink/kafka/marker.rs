@@ -52,6 +52,24 @@ pub struct Author {
     pub process: String,
 }
 
+/// What is read while a transaction holds a newer mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Its end is waited for.
+    ReadCommitted,
+    /// The last one before it.
+    ReadUncommitted,
+}
+
+impl Isolation {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ReadCommitted => "read_committed",
+            Self::ReadUncommitted => "read_uncommitted",
+        }
+    }
+}
+
 /// Reads the mark, and puts it into transactions.
 pub struct Marker {
     consumer: BaseConsumer<Context>,
@@ -67,12 +85,12 @@ impl Marker {
         name: &str,
         plan: &KafkaSinkPlan,
         mut config: ClientConfig,
+        isolation: Isolation,
         health: &Arc<Health>,
     ) -> Result<Self> {
         let group = plan.transactional_id.clone();
         config.set("group.id", &group).set("enable.auto.commit", "false");
-        // What a transaction has not yet committed is waited for.
-        config.set("isolation.level", "read_committed");
+        config.set("isolation.level", isolation.name());
         let context = Context { name: name.to_owned(), health: health.clone() };
         let consumer: BaseConsumer<Context> = config
             .create_with_context(context)

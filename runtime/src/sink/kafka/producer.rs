@@ -15,7 +15,7 @@ use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerCon
 use crate::error::{Error, Result};
 use crate::kafka::{Context, Record, Topic, failed, flush, produce};
 use crate::metrics::Health;
-use crate::plan::KafkaSinkPlan;
+use crate::plan::{KafkaSinkPlan, RecordColumns};
 
 /// A broker that has not taken anything for so long counts as gone: the job starts again.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -129,7 +129,9 @@ impl Producer {
     /// # Errors
     /// If there is none for long, or a record before could not be delivered.
     pub fn send(&self, records: &RecordBatch) -> Result<()> {
-        let columns = &self.plan.columns;
+        let schema = records.schema_ref();
+        let columns = RecordColumns::of(schema)
+            .ok_or_else(|| Error::internal(format!("these are no records: {schema}")))?;
         let bytes = |at: usize| records.column(at).as_binary::<i32>();
         let topics = columns.topic.map(|at| records.column(at).as_string::<i32>());
         let partitions: Option<&Int32Array> =
@@ -137,9 +139,8 @@ impl Producer {
         let times = columns.timestamp.map(|at| records.column(at).as_primitive::<Int64Type>());
         let keys = columns.key.map(bytes);
         let values = bytes(columns.value);
-        let names = columns.headers.iter().enumerate();
         let headers: Vec<(&str, &BinaryArray)> =
-            names.map(|(at, name)| (name.as_str(), bytes(columns.first_header + at))).collect();
+            columns.headers.iter().map(|(name, at)| (*name, bytes(*at))).collect();
         let mut known: HashMap<&str, Arc<Topic>> = HashMap::new();
         for row in 0..records.num_rows() {
             let record = Record {

@@ -15,7 +15,7 @@ use arrow::array::RecordBatch;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
-use super::marker::{Author, Mark, Marker};
+use super::marker::{Author, Isolation, Mark, Marker};
 use super::producer::{ASK, PATIENCE, Producer};
 use super::segment;
 use crate::epoch::Epoch;
@@ -31,6 +31,9 @@ const TRY: Duration = Duration::from_secs(1);
 /// The broker forgets an epoch that it was told long ago (`offsets.retention.minutes`, a week):
 /// it is told again this often.
 const REMIND: Duration = Duration::from_secs(3600);
+
+/// Of a transaction that is no lane's. (A round's number is one less than what `Turn` notes.)
+const NO_ROUND: u64 = u64::MAX - 1;
 
 /// The transactions of one sink.
 pub struct Transactions {
@@ -70,9 +73,10 @@ impl Transactions {
         again: bool,
         health: &Arc<Health>,
     ) -> Result<Self> {
-        let marker = Marker::open(name, plan, super::config(plan, &[])?, health)?;
+        let marker =
+            |isolation| Marker::open(name, plan, super::config(plan, &[])?, isolation, health);
         let other = |mark: &Mark| mark.author.process != author.process;
-        if again && marker.read()?.as_ref().is_some_and(other) {
+        if again && marker(Isolation::ReadUncommitted)?.read()?.as_ref().is_some_and(other) {
             return Err(Error::new(
                 ErrorKind::Fenced,
                 format!(
@@ -92,6 +96,7 @@ impl Transactions {
             Ok(Turn { producer, open: AtomicU64::new(0), begin: Mutex::default() })
         };
         let turns = [turn(0)?, turn(1)?];
+        let marker = marker(Isolation::ReadCommitted)?;
         let found = marker.read()?;
         let transactions = Self {
             sink: name.to_owned(),
@@ -111,12 +116,13 @@ impl Transactions {
     fn claim(&self) -> Result<()> {
         let mut mark = self.found.clone().unwrap_or_else(Mark::unknown);
         mark.author.process.clone_from(&self.author.process);
-        self.begin(&self.turns[0], 0)?;
+        self.begin(&self.turns[0], NO_ROUND)?;
         self.finish(&self.turns[0], &mark)
     }
 
     /// Publishes what epochs have committed and a crash has kept from sight, and says to the
-    /// broker that from `last` on this process goes on.
+    /// broker that from `last` on this process goes on. `outcome` counts where the broker can't
+    /// say what it has.
     ///
     /// # Errors
     /// `Config` if it can't be known what was published and `outcome` does not say it.
@@ -127,10 +133,13 @@ impl Transactions {
         last: Epoch,
         outcome: Option<Outcome>,
     ) -> Result<()> {
+        if outcome.is_none() {
+            self.refuse_old_checkpoint(last)?;
+        }
         if let Some((first, _)) = committed.first_key_value() {
             let published = self.published(*first, outcome)?;
             for (epoch, segments) in committed.iter().filter(|(epoch, _)| **epoch > published) {
-                self.begin(&self.turns[0], 0)?;
+                self.begin(&self.turns[0], NO_ROUND)?;
                 for segment in segments {
                     for records in segment::read(storage, segment)? {
                         self.turns[0].producer.send(&records)?;
@@ -144,26 +153,40 @@ impl Transactions {
 
     /// The last epoch that is in sight, where `first` waits to be.
     fn published(&self, first: Epoch, outcome: Option<Outcome>) -> Result<Epoch> {
-        let why = match &self.found {
-            Some(mark) if mark.author.checkpoint == self.author.checkpoint => {
+        let why = match (&self.found, outcome) {
+            (Some(mark), _) if mark.author.checkpoint == self.author.checkpoint => {
                 return Ok(mark.epoch);
             }
-            Some(mark) if !mark.is_unknown() => {
+            (_, Some(Outcome::Published)) => return Ok(Epoch(u64::MAX)),
+            (_, Some(Outcome::Unpublished)) => return Ok(Epoch(first.0.saturating_sub(1))),
+            (Some(mark), None) if !mark.is_unknown() => {
                 "another checkpoint has written with its transactional id since"
             }
-            _ => "the broker has forgotten which epoch was the last (offsets.retention.minutes)",
+            (_, None) => {
+                "the broker has forgotten which epoch was the last (offsets.retention.minutes)"
+            }
         };
-        match outcome {
-            Some(Outcome::Published) => return Ok(Epoch(u64::MAX)),
-            Some(Outcome::Unpublished) => return Ok(Epoch(first.0.saturating_sub(1))),
-            None => {}
-        }
         let sink = self.sink.trim_start_matches("sink.");
         Err(Error::config(format!(
             "epoch {} of `{sink}` is committed, and it can't be known whether its records are in \
              Kafka: {why}. Look at the end of the topic, then run once more with \
              --outcome {sink}=published or --outcome {sink}=unpublished",
             first.0
+        )))
+    }
+
+    /// A copy of a checkpoint from before would write again what is there already.
+    fn refuse_old_checkpoint(&self, last: Epoch) -> Result<()> {
+        let Some(mark) = &self.found else { return Ok(()) };
+        if mark.author.checkpoint != self.author.checkpoint || mark.epoch <= last {
+            return Ok(());
+        }
+        let sink = self.sink.trim_start_matches("sink.");
+        Err(Error::config(format!(
+            "the topics of `{sink}` have epoch {}, and the checkpoint ends with epoch {}: it is an \
+             old copy, and would write rows a second time. Run with the checkpoint that has gone \
+             on; or, to have those rows twice, run once more with --outcome {sink}=unpublished",
+            mark.epoch.0, last.0
         )))
     }
 
@@ -176,10 +199,19 @@ impl Transactions {
         if turn.open.load(Ordering::Acquire) != round + 1 {
             let _alone = turn.begin.lock().unwrap_or_else(PoisonError::into_inner);
             if turn.open.load(Ordering::Acquire) != round + 1 {
+                self.settle(&self.turns[(round as usize + 1) % 2])?;
                 self.begin(turn, round)?;
             }
         }
         turn.producer.send(records)
+    }
+
+    /// Waits until the broker has all of the round before: a key's records must not overtake each
+    /// other on their ways through two producers.
+    fn settle(&self, before: &Turn) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        let settled = before.open.load(Ordering::Acquire) == 0 || before.producer.flush(until)?;
+        if settled { Ok(()) } else { Err(not_taken()) }
     }
 
     /// A lane has staged its round.
@@ -222,7 +254,7 @@ impl Transactions {
             // A round that runs: its own end says the epoch.
             return Ok(());
         }
-        self.begin(turn, 0)?;
+        self.begin(turn, NO_ROUND)?;
         self.finish(turn, &self.mark(last))
     }
 
@@ -242,7 +274,7 @@ impl Transactions {
         while !turn.producer.flush((Instant::now() + TRY).min(until))? {
             slow();
             if Instant::now() >= until {
-                return Err(Error::unavailable("the broker has not taken an epoch's records"));
+                return Err(not_taken());
             }
         }
         let (offsets, group) = self.marker.offsets(mark)?;
@@ -279,6 +311,10 @@ impl Transactions {
         self.health.down(error.to_string());
         error
     }
+}
+
+fn not_taken() -> Error {
+    Error::unavailable("the broker has not taken an epoch's records")
 }
 
 fn may_retry(error: &KafkaError) -> bool {
