@@ -54,7 +54,7 @@ impl Connections {
         for (at, name, sink) in kafka_sinks(plan) {
             let health = &metrics.nodes[at].health;
             let open = kafka::Connection::open(name, sink, &author, again, health);
-            connected.insert(name.to_owned(), open.inspect_err(|e| health.down(e.to_string()))?);
+            connected.insert(name.to_owned(), open.map_err(|e| e.at(name))?);
         }
         Ok(Self { kafka: connected })
     }
@@ -106,7 +106,8 @@ impl Connections {
             // What the user knows was so before this process came.
             let outcome = session.outcomes.get(name.trim_start_matches("sink.")).copied();
             let outcome = outcome.filter(|_| !begun);
-            transactions.recover(storage, &mine, last, outcome)?;
+            let recovered = transactions.recover(storage, &mine, last, outcome);
+            recovered.map_err(|e| e.at(name))?;
         }
         session.begun.store(true, Ordering::Release);
         Ok(())
@@ -120,7 +121,7 @@ impl Connections {
         let sinks: BTreeSet<&str> = records.iter().map(|records| records.sink.as_str()).collect();
         for sink in sinks {
             if let kafka::Output::ExactlyOnce(transactions) = self.kafka(sink)? {
-                transactions.publish(epoch)?;
+                transactions.publish(epoch).map_err(|e| e.at(sink))?;
             }
         }
         Ok(())
@@ -131,9 +132,9 @@ impl Connections {
     /// # Errors
     /// As [`kafka::Transactions::keep`].
     pub fn keep(&self, last: Epoch) -> Result<()> {
-        for connection in self.kafka.values() {
+        for (name, connection) in &self.kafka {
             if let kafka::Output::ExactlyOnce(transactions) = &connection.output {
-                transactions.keep(last)?;
+                transactions.keep(last).map_err(|e| e.at(name))?;
             }
         }
         Ok(())

@@ -1,4 +1,5 @@
 //! Kafka, against a real broker.
 
 mod harness;
+mod ready;
 mod source;
