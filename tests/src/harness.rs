@@ -128,10 +128,26 @@ impl Sandbox {
 
     /// Runs the pipeline until `done`, then stops it in good order.
     pub fn run_until(&self, text: &str, done: impl FnMut() -> bool) {
+        self.run_with(text, &mut Quiet, done);
+    }
+
+    /// As [`run_until`](Self::run_until), where something is unavailable for a while.
+    pub fn run_until_restarting(&self, text: &str, done: impl FnMut() -> bool) {
+        self.run_with(text, &mut Patient, done);
+    }
+
+    fn run_with(
+        &self,
+        text: &str,
+        observer: &mut (dyn Observer + Send),
+        done: impl FnMut() -> bool,
+    ) {
         let pipeline = self.check(text);
         let (stop, stopped) = bounded(1);
+        let options = JobOptions::new(stopped);
         std::thread::scope(|scope| {
-            let job = scope.spawn(|| run(&pipeline, stopped));
+            let (plan, plugins) = (&pipeline.plan, &pipeline.plugins);
+            let job = scope.spawn(move || job::run(plan, plugins, &options, observer));
             // The job must end even if the test is about to fail.
             let _stop = StopAtDrop(stop);
             wait_until(done);
@@ -228,6 +244,15 @@ impl Observer for Quiet {
         // No test makes anything unavailable: restarting for ever would hide a mistake.
         panic!("the job would start again: {error}");
     }
+}
+
+/// Lets a job start again.
+struct Patient;
+
+impl Observer for Patient {
+    fn progress(&mut self, _: &Progress) {}
+
+    fn restart(&mut self, _: &Error, _: Duration) {}
 }
 
 /// Where the plugins are that were built from `plugins/`.

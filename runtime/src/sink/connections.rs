@@ -62,7 +62,7 @@ impl Connections {
         for (at, name, sink) in kafka_sinks(plan) {
             let health = &metrics.nodes[at].health;
             let open = kafka::Connection::open(name, sink, &author, again, health);
-            connected.insert(name.to_owned(), open.inspect_err(|e| health.down(e.to_string()))?);
+            connected.insert(name.to_owned(), open.map_err(|e| e.at(name))?);
         }
         session.begun.store(true, Ordering::Release);
         Ok(Self { kafka: connected })
@@ -105,7 +105,8 @@ impl Connections {
                     mine.insert(*epoch, records);
                 }
             }
-            transactions.recover(storage, &mine, last, session.outcome(name))?;
+            let recovered = transactions.recover(storage, &mine, last, session.outcome(name));
+            recovered.map_err(|e| e.at(name))?;
         }
         session.recovered.store(true, Ordering::Release);
         Ok(())
@@ -119,7 +120,7 @@ impl Connections {
         let sinks: BTreeSet<&str> = records.iter().map(|records| records.sink.as_str()).collect();
         for sink in sinks {
             if let kafka::Output::ExactlyOnce(transactions) = self.kafka(sink)? {
-                transactions.publish(epoch)?;
+                transactions.publish(epoch).map_err(|e| e.at(sink))?;
             }
         }
         Ok(())
@@ -130,9 +131,9 @@ impl Connections {
     /// # Errors
     /// As [`kafka::Transactions::keep`].
     pub fn keep(&self, last: Epoch) -> Result<()> {
-        for connection in self.kafka.values() {
+        for (name, connection) in &self.kafka {
             if let kafka::Output::ExactlyOnce(transactions) = &connection.output {
-                transactions.keep(last)?;
+                transactions.keep(last).map_err(|e| e.at(name))?;
             }
         }
         Ok(())

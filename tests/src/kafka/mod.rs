@@ -3,5 +3,6 @@
 mod fencing;
 mod fixture;
 mod harness;
+mod ready;
 mod sink;
 mod source;
