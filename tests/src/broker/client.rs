@@ -1,8 +1,9 @@
 //! Topics, records and groups of a broker, by librdkafka; and Kafka's own client to read with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Cursor, Read};
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
@@ -230,7 +231,7 @@ impl Broker {
         }
         consumer.assign(&list).unwrap();
         let mut records = Vec::new();
-        let mut read = std::collections::HashSet::new();
+        let mut read = HashSet::new();
         while unread > 0 {
             match consumer.poll(PATIENCE).expect("the broker is silent") {
                 Ok(message) => records.push(record(&message)),
@@ -331,7 +332,7 @@ impl Broker {
 
 /// Notes what could not be delivered.
 #[derive(Default)]
-pub struct Deliveries(std::sync::Mutex<Vec<KafkaError>>);
+pub struct Deliveries(Mutex<Vec<KafkaError>>);
 
 impl Deliveries {
     fn check(&self) {

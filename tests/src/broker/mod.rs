@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ const PROXIES: usize = 4;
 /// Whatever takes longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The compilers of the JVM: starting is what most tests do.
+/// Without the compiler that takes its time: a test's broker mostly starts.
 const QUICK_START: &str = "-XX:TieredStopAtLevel=1";
 
 /// One broker on loopback, with proxies in front of it.
@@ -154,7 +155,6 @@ impl Script {
 
 /// A name that nothing else in this process has.
 pub fn unique(name: &str) -> String {
-    use std::sync::atomic::{AtomicU32, Ordering};
     static NAMES: AtomicU32 = AtomicU32::new(0);
     format!("{name}-{}", NAMES.fetch_add(1, Ordering::Relaxed))
 }
