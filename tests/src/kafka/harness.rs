@@ -11,7 +11,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whatever a record may have must come back, the same from both readers.
+/// Whatever a record may have must come back, the same from both readers, however old it is.
 #[test]
 fn what_is_produced_is_read_by_both_readers() {
     let broker = Broker::shared();
