@@ -1,9 +1,10 @@
 //! A directory with a pipeline in it: files in, a pipeline file, rows out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -131,9 +132,15 @@ impl Sandbox {
         self.run_with(text, &mut Quiet, done);
     }
 
-    /// As [`run_until`](Self::run_until), where something is unavailable for a while.
-    pub fn run_until_restarting(&self, text: &str, done: impl FnMut() -> bool) {
-        self.run_with(text, &mut Patient, done);
+    /// As [`run_until`](Self::run_until), where something is unavailable for a while. `done` gets
+    /// the nodes that were down by what the progress has said so far.
+    pub fn run_until_restarting(
+        &self,
+        text: &str,
+        mut done: impl FnMut(&BTreeSet<String>) -> bool,
+    ) {
+        let told = Mutex::new(BTreeSet::new());
+        self.run_with(text, &mut Patient(&told), || done(&told.lock().unwrap()));
     }
 
     fn run_with(
@@ -246,11 +253,14 @@ impl Observer for Quiet {
     }
 }
 
-/// Lets a job start again.
-struct Patient;
+/// Lets a job start again, and notes what is down.
+struct Patient<'a>(&'a Mutex<BTreeSet<String>>);
 
-impl Observer for Patient {
-    fn progress(&mut self, _: &Progress) {}
+impl Observer for Patient<'_> {
+    fn progress(&mut self, progress: &Progress) {
+        let nodes = progress.metrics.nodes.iter().filter(|node| node.health.get().is_some());
+        self.0.lock().unwrap().extend(nodes.map(|node| node.name.clone()));
+    }
 
     fn restart(&mut self, _: &Error, _: Duration) {}
 }

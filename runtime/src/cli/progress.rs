@@ -323,7 +323,7 @@ fn troubles(progress: &Progress) -> String {
         .collect();
     let waiting = waiting(progress.metrics);
     if waiting > 0 {
-        text.push_str(&format!("  {} rows wait to come again", HumanCount(waiting)));
+        text.push_str(&format!("  to come again: {}", HumanCount(waiting)));
     }
     let Restarts { count, last } = progress.restarts;
     if let Some(last) = last {
@@ -383,8 +383,8 @@ fn text(plan: &Plan, summary: &Summary, totals: &Totals, rate: f64) -> String {
     }
     let waiting = waiting(&summary.metrics);
     if waiting > 0 {
-        let waiting = HumanCount(waiting);
-        text.push_str(&format!("  {waiting} rows wait to come again: the next run has them\n"));
+        let (rows, waiting) = ("to come again in the next run", HumanCount(waiting).to_string());
+        text.push_str(&format!("  {rows:<24} {waiting:>7}\n"));
     }
     text
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
 
 use super::build::{Shared, metrics};
+use super::publish::publish;
 use super::queues::Queues;
 use super::spawn::{Spawner, reading};
 use super::{Claim, Course, JobOptions, Observer, Progress, Summary};
@@ -28,7 +29,7 @@ use crate::task::{Barrier, Control, EpochPart, Report};
 const FIRST_EPOCH: Duration = Duration::from_millis(50);
 /// A try that did not fail for so long is over what the last one failed for.
 const SETTLED: Duration = Duration::from_secs(5);
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked whether an epoch has changed so much that it should end early.
 const PRESSURE_EVERY: Duration = Duration::from_millis(20);
 
@@ -279,7 +280,7 @@ impl Coordinator<'_> {
                         break;
                     }
                     Action::Commit { epoch, last } => {
-                        let committed = self.commit(epoch, last)?;
+                        let committed = self.commit(epoch, last, progress)?;
                         if committed {
                             told = Instant::now();
                             progress(self.committed);
@@ -344,7 +345,12 @@ impl Coordinator<'_> {
     }
 
     /// Whether there was anything to commit.
-    fn commit(&mut self, epoch: Epoch, last: bool) -> Result<bool> {
+    fn commit(
+        &mut self,
+        epoch: Epoch,
+        last: bool,
+        progress: &mut dyn FnMut(Epoch),
+    ) -> Result<bool> {
         let mut commit = std::mem::take(&mut self.collected);
         let empty = commit.positions.is_empty()
             && commit.staged.is_empty()
@@ -370,7 +376,7 @@ impl Coordinator<'_> {
         let sources = commit.positions.iter().map(|(source, ..)| source.as_str());
         let mut work: Vec<String> = sources.map(str::to_owned).collect();
         work.extend(commit.staged.iter().map(|staged| staged.sink().to_owned()));
-        self.published = self.publisher.publish(epoch, commit.staged, last)?;
+        self.published = publish(&mut self.publisher, epoch, commit.staged, last, progress)?;
         self.publisher.keep(epoch)?;
         if self.settles.is_some() {
             self.status.work(&work);

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod build;
+mod publish;
 mod queues;
 mod spawn;
 
