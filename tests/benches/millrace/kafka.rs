@@ -272,7 +272,9 @@ fn client(broker: &Broker) -> ClientConfig {
 fn consumer(broker: &Broker, topic: &str, partitions: i32, from: Offset) -> BaseConsumer {
     let mut config = client(broker);
     config.set("group.id", "bench").set("enable.auto.commit", "false");
-    config.set("fetch.wait.max.ms", "10");
+    // As the source has them. With the client's own a queue that was full is left alone for a second.
+    config.set("fetch.wait.max.ms", "100").set("fetch.queue.backoff.ms", "5");
+    config.set("queued.max.messages.kbytes", "32768");
     let consumer: BaseConsumer = config.create().unwrap();
     let mut list = TopicPartitionList::new();
     for partition in 0..partitions {
