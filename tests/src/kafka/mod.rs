@@ -1,5 +1,6 @@
 //! Kafka, against a real broker.
 
+mod faults;
 mod fencing;
 mod fixture;
 mod harness;

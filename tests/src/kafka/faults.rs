@@ -1,0 +1,349 @@
+//! A broker that is away, slow, paused or cut off, and a disk without room: in each phase of an
+//! epoch, and the job goes on by itself with each row once.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use millrace::storage::{AppendFile, LocalStorage, RandomFile, Storage};
+use millrace_tests::broker::{Api, Broker, Moment};
+
+use super::fixture::{FOLLOWED, Job, feed, ids, quick_ids, ready, sink};
+use crate::harness::{Sandbox, wait_until};
+
+const FILE: &str = "[sink.file]\ntype = \"file\"\npath = \"out\"\nfrom = \"orders\"\n";
+
+/// A job with two sinks that is fed ever more rows.
+struct Fed<'a> {
+    broker: &'a Broker,
+    topic: String,
+    sandbox: Sandbox,
+    rows: u64,
+}
+
+impl<'a> Fed<'a> {
+    fn new(broker: &'a Broker, brokers: &str, partitions: i32, more: &str) -> Self {
+        let topic = broker.topic("fed", partitions);
+        let sandbox = Sandbox::new();
+        let sink = sink("out", "\"orders\"", brokers, &topic, more);
+        sandbox.pipeline(&format!("batch_rows = 7\n{FOLLOWED}{sink}{FILE}"));
+        let mut fed = Self { broker, topic, sandbox, rows: 0 };
+        fed.feed();
+        fed
+    }
+
+    fn feed(&mut self) {
+        feed(&self.sandbox, self.rows..self.rows + 20);
+        self.rows += 20;
+    }
+
+    fn expected(&self) -> Vec<u64> {
+        (0..self.rows).collect()
+    }
+
+    fn await_rows(&self) {
+        wait_until(|| quick_ids(self.broker, &self.topic).len() as u64 >= self.rows);
+    }
+
+    /// Whether `ready` says no and names the Kafka sink alone.
+    fn is_told_of(&self) -> bool {
+        let (said, yes) = ready(&self.sandbox, &[]);
+        assert!(!said.contains("sink.file"), "{said}");
+        !yes && said.contains("sink.out")
+    }
+
+    fn is_ready(&self) -> bool {
+        ready(&self.sandbox, &[]).1
+    }
+
+    fn end(self, job: Job) {
+        self.await_rows();
+        job.stop().unwrap();
+        assert_eq!(ids(self.broker, &self.topic), self.expected());
+        let mut file: Vec<u64> =
+            self.sandbox.rows("out").iter().map(|row| row[6..row.len() - 1].parse().unwrap()).collect();
+        file.sort_unstable();
+        assert_eq!(file, self.expected());
+    }
+}
+
+/// Whatever a transaction says to the broker, it may not arrive, or the answer may not come back.
+#[test]
+fn a_connection_that_is_cut_in_any_phase_of_a_transaction_is_survived() {
+    let broker = Broker::shared();
+    let proxy = broker.proxy();
+    let mut fed = Fed::new(broker, &proxy.address(), 3, "");
+    let job = Job::start(&fed.sandbox);
+    for api in [
+        Api::Produce,
+        Api::AddPartitionsToTxn,
+        Api::AddOffsetsToTxn,
+        Api::TxnOffsetCommit,
+        Api::EndTxn,
+    ] {
+        for moment in [Moment::Request, Moment::Response] {
+            fed.await_rows();
+            wait_until(|| fed.is_ready());
+            proxy.cut_at(api, moment);
+            fed.feed();
+            proxy.await_cut();
+            wait_until(|| fed.is_told_of());
+            proxy.heal();
+        }
+    }
+    fed.await_rows();
+    wait_until(|| fed.is_ready());
+    fed.end(job);
+}
+
+/// A start says more to the broker: who writes now, and what was written last.
+#[test]
+fn a_connection_that_is_cut_while_a_job_starts_is_survived() {
+    let broker = Broker::shared();
+    let proxy = broker.proxy();
+    let mut fed = Fed::new(broker, &proxy.address(), 1, "");
+    let apis = [Api::Metadata, Api::FindCoordinator, Api::InitProducerId, Api::OffsetFetch];
+    for api in apis.into_iter().chain([Api::TxnOffsetCommit, Api::EndTxn]) {
+        for moment in [Moment::Request, Moment::Response] {
+            proxy.cut_at(api, moment);
+            let job = Job::start(&fed.sandbox);
+            proxy.await_cut();
+            proxy.heal();
+            fed.await_rows();
+            job.stop().unwrap();
+            fed.feed();
+        }
+    }
+    let job = Job::start(&fed.sandbox);
+    fed.end(job);
+}
+
+/// What stands still is not gone, and what is slow is not down: rows wait, and the source with them.
+#[test]
+fn a_broker_that_takes_nothing_for_a_while_slows_the_source_down() {
+    let broker = Broker::shared();
+    let proxy = broker.proxy();
+    let more = "properties = { \"queue.buffering.max.messages\" = 50 }";
+    let mut fed = Fed::new(broker, &proxy.address(), 1, more);
+    let job = Job::start(&fed.sandbox);
+    fed.await_rows();
+    proxy.stall();
+    (0..20).for_each(|_| fed.feed());
+    wait_until(|| fed.is_told_of());
+    proxy.heal();
+    fed.await_rows();
+    wait_until(|| fed.is_ready());
+    proxy.delay(Duration::from_millis(30));
+    (0..5).for_each(|_| fed.feed());
+    fed.await_rows();
+    assert_eq!(job.restarts(), Vec::<String>::new(), "nothing was lost");
+    fed.end(job);
+}
+
+/// How a broker goes away and comes back.
+#[derive(Clone, Copy, Debug)]
+enum Outage {
+    Stopped,
+    Killed,
+    /// For longer than a transaction may last.
+    Paused,
+}
+
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Outage {
+    fn begin(self, broker: &Broker) {
+        match self {
+            Self::Stopped => broker.stop(),
+            Self::Killed => broker.kill(),
+            Self::Paused => broker.pause(),
+        }
+    }
+
+    fn end(self, broker: &Broker) {
+        match self {
+            Self::Stopped | Self::Killed => broker.start(),
+            Self::Paused => broker.resume(),
+        }
+    }
+}
+
+/// A broker that is stopped, killed or paused in the middle of an epoch: the job waits, says so,
+/// and goes on. Where a transaction has run out of time meanwhile, it is made again.
+#[test]
+fn a_broker_that_goes_away_in_any_phase_comes_back_to_each_row_once() {
+    let broker = Broker::own();
+    let proxy = broker.proxy();
+    let timeout = TRANSACTION_TIMEOUT.as_millis();
+    let more = format!("properties = {{ \"transaction.timeout.ms\" = {timeout} }}");
+    let mut fed = Fed::new(&broker, &proxy.address(), 3, &more);
+    let job = Job::start(&fed.sandbox);
+    let phases = [
+        (Api::Produce, Moment::Response),
+        (Api::TxnOffsetCommit, Moment::Response),
+        (Api::EndTxn, Moment::Request),
+        (Api::EndTxn, Moment::Response),
+    ];
+    for (api, moment) in phases {
+        for outage in [Outage::Stopped, Outage::Killed, Outage::Paused] {
+            fed.await_rows();
+            proxy.cut_at(api, moment);
+            fed.feed();
+            proxy.await_cut();
+            let begun = Instant::now();
+            outage.begin(&broker);
+            proxy.heal();
+            fed.feed();
+            wait_until(|| fed.is_told_of());
+            if matches!(outage, Outage::Paused) {
+                wait_until(|| begun.elapsed() > 2 * TRANSACTION_TIMEOUT);
+            }
+            outage.end(&broker);
+            fed.await_rows();
+            wait_until(|| fed.is_ready());
+        }
+    }
+    fed.end(job);
+}
+
+/// At least once is what it says, whatever happens: all rows, some of them twice.
+#[test]
+fn at_least_once_loses_nothing() {
+    let broker = Broker::own();
+    let proxy = broker.proxy();
+    let mut fed = Fed::new(&broker, &proxy.address(), 1, "delivery = \"at_least_once\"");
+    let job = Job::start(&fed.sandbox);
+    let complete = |fed: &Fed| {
+        wait_until(|| {
+            let mut found = quick_ids(&broker, &fed.topic);
+            found.dedup();
+            found == fed.expected()
+        });
+    };
+    for outage in [Outage::Killed, Outage::Paused] {
+        complete(&fed);
+        proxy.cut_at(Api::Produce, Moment::Response);
+        fed.feed();
+        proxy.await_cut();
+        outage.begin(&broker);
+        proxy.heal();
+        fed.feed();
+        wait_until(|| fed.is_told_of());
+        outage.end(&broker);
+    }
+    complete(&fed);
+    wait_until(|| fed.is_ready());
+    job.stop().unwrap();
+}
+
+/// A local disk on which nothing more fits below some directory, as long as `full`: not a new file,
+/// nor another byte of one that is there.
+#[derive(Clone)]
+struct Filling {
+    directory: PathBuf,
+    full: Arc<AtomicBool>,
+}
+
+impl Filling {
+    fn room(&self) -> io::Result<()> {
+        match self.full.load(Ordering::Acquire) {
+            true => Err(io::ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+struct Part(Box<dyn AppendFile>, Filling);
+
+impl Write for Part {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.1.room()?;
+        self.0.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl AppendFile for Part {
+    fn sync(&mut self) -> io::Result<()> {
+        self.1.room()?;
+        self.0.sync()
+    }
+}
+
+impl Storage for Filling {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
+        if !path.starts_with(&self.directory) {
+            return LocalStorage.create(path);
+        }
+        self.room()?;
+        Ok(Box::new(Part(LocalStorage.create(path)?, self.clone())))
+    }
+
+    fn open_random(&self, path: &Path) -> io::Result<Box<dyn RandomFile>> {
+        LocalStorage.open_random(path)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        LocalStorage.read(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        LocalStorage.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        LocalStorage.remove(path)
+    }
+
+    fn exists(&self, path: &Path) -> io::Result<bool> {
+        LocalStorage.exists(path)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        LocalStorage.list(directory)
+    }
+
+    fn create_dir_all(&self, directory: &Path) -> io::Result<()> {
+        LocalStorage.create_dir_all(directory)
+    }
+
+    fn sync_dir(&self, directory: &Path) -> io::Result<()> {
+        LocalStorage.sync_dir(directory)
+    }
+}
+
+/// Without room for what an epoch has to keep, the sink says so and waits for room, whatever its
+/// transaction has come to.
+#[test]
+fn a_full_disk_under_the_staging_directory_is_waited_for() {
+    let broker = Broker::shared();
+    let proxy = broker.proxy();
+    let mut fed = Fed::new(broker, &proxy.address(), 1, "");
+    let full = Arc::new(AtomicBool::new(false));
+    let staging = fed.sandbox.path(".millrace/test/staged");
+    let storage = Filling { directory: staging.clone(), full: full.clone() };
+    let job = Job::start_on(&fed.sandbox, Arc::new(storage));
+    fed.await_rows();
+    assert!(staging.is_dir(), "this is where records wait");
+    for api in [None, Some(Api::Produce), Some(Api::EndTxn)] {
+        if let Some(api) = api {
+            proxy.cut_at(api, Moment::Response);
+            fed.feed();
+            proxy.await_cut();
+        }
+        full.store(true, Ordering::Release);
+        proxy.heal();
+        fed.feed();
+        wait_until(|| fed.is_told_of());
+        full.store(false, Ordering::Release);
+        fed.await_rows();
+        wait_until(|| fed.is_ready());
+    }
+    assert!(!job.restarts().is_empty());
+    fed.end(job);
+}
