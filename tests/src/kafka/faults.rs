@@ -62,8 +62,12 @@ impl<'a> Fed<'a> {
         self.await_rows();
         job.stop().unwrap();
         assert_eq!(ids(self.broker, &self.topic), self.expected());
-        let mut file: Vec<u64> =
-            self.sandbox.rows("out").iter().map(|row| row[6..row.len() - 1].parse().unwrap()).collect();
+        let mut file: Vec<u64> = self
+            .sandbox
+            .rows("out")
+            .iter()
+            .map(|row| row[6..row.len() - 1].parse().unwrap())
+            .collect();
         file.sort_unstable();
         assert_eq!(file, self.expected());
     }
