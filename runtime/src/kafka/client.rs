@@ -7,6 +7,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::types::RDKafkaConfRes;
 
 use crate::config::{Elsewhere, Properties, Property, Text};
 use crate::error::{Error, ErrorKind, Result};
@@ -72,9 +73,7 @@ pub fn check_properties(properties: &Properties, directory: &Path) -> Result<(),
         if let Err(error) = config.create_native_config() {
             // The error's own text holds the value, which may be secret.
             let message = match error {
-                KafkaError::ClientConfig(code, _, _, _)
-                    if format!("{code:?}").contains("UNKNOWN") =>
-                {
+                KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => {
                     format!("the Kafka client knows no property `{key}`")
                 }
                 _ => format!("the Kafka client does not take this value of `{key}`"),
