@@ -14,6 +14,7 @@ use crate::config::{
     Delivery, KafkaFormat, KafkaSinkConfig, Named, Placed, Property, SinkConfig, Text,
 };
 use crate::dead_letter;
+use crate::diagnostic::Diagnostic;
 use crate::plan::{Input, KafkaSinkPlan, Node, NodeKind, Port, RecordValue, RecordsPlan, SinkPlan};
 use crate::sql;
 
@@ -53,6 +54,7 @@ impl Builder<'_> {
         if self.found.errors() > mistakes {
             return;
         }
+        self.warn_of_long_epochs(entry, config);
         let plan = KafkaSinkPlan {
             brokers: config.brokers.to_vec(),
             properties: config.properties.clone(),
@@ -85,6 +87,20 @@ impl Builder<'_> {
     fn transaction_timeout(&self) -> Duration {
         let epochs = self.config.settings.checkpoint.interval.0.saturating_mul(3);
         epochs.clamp(TRANSACTION_TIMEOUT, TRANSACTION_TIMEOUT_MAX)
+    }
+
+    fn warn_of_long_epochs(&mut self, entry: &Named<SinkConfig>, config: &KafkaSinkConfig) {
+        let epoch = self.config.settings.checkpoint.interval.0;
+        let given = config.properties.contains_key("transaction.timeout.ms");
+        if config.delivery == Delivery::ExactlyOnce && epoch >= TRANSACTION_TIMEOUT_MAX && !given {
+            let message = format!(
+                "sink `{}` has a transaction open for an epoch, and brokers end it after 15 minutes",
+                entry.name
+            );
+            let help = "the rows are sent again then; set a shorter checkpoint.interval, or the \
+                        property `transaction.timeout.ms` if the broker allows more";
+            self.found.push(Diagnostic::warning(entry.place.clone(), message).help(help));
+        }
     }
 
     fn check_kafka(&mut self, entry: &Named<SinkConfig>, config: &KafkaSinkConfig) {
