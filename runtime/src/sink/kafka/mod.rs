@@ -170,6 +170,9 @@ impl Sink for KafkaSink {
         match self.output.clone() {
             Output::AtLeastOnce(producer) => producer.send(&batch.rows),
             Output::ExactlyOnce(transactions) => {
+                if self.segment.is_none() && self.finished.is_empty() {
+                    transactions.settle(self.round)?;
+                }
                 self.keep(&batch.rows)?;
                 transactions.send(self.round, &batch.rows)
             }
