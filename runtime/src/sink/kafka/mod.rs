@@ -1,6 +1,7 @@
 //! Kafka: records into topics, once or at least once.
 
 mod marker;
+mod native;
 mod producer;
 mod segment;
 mod transactions;

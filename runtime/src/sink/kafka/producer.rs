@@ -12,8 +12,9 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 
+use super::native::{Record, Topic, flush, produce};
 use crate::error::{Error, Result};
-use crate::kafka::{Context, Record, Topic, failed, flush, produce};
+use crate::kafka::{Context, failed};
 use crate::metrics::Health;
 use crate::plan::{KafkaSinkPlan, RecordColumns};
 
