@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::source::{EpochLimit, SchemaConfig};
+use super::reading::{EpochLimit, SchemaConfig};
 use super::stateful::EventTimeConfig;
 use super::values::{self, OneOrMany, Placed, Text, Timespan};
 

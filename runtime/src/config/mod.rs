@@ -3,6 +3,7 @@
 
 mod kafka;
 mod parse;
+mod reading;
 mod source;
 mod stateful;
 mod types;
@@ -13,10 +14,11 @@ pub use kafka::{
     MetadataConfig, OnDataLoss, Properties, Property, Tombstones,
 };
 pub use parse::parse;
+pub use reading::{EpochLimit, SchemaConfig};
 pub use source::{
-    CsvConfig, EpochLimit, FieldConfig, FileSourceConfig, Format, GENERATOR_PARTITIONS,
-    GeneratorConfig, GeneratorFormat, IdField, IntField, LognormalField, SchemaConfig,
-    SocketConfig, SourceConfig, StdinConfig, TimestampField,
+    CsvConfig, FieldConfig, FileSourceConfig, Format, GENERATOR_PARTITIONS, GeneratorConfig,
+    GeneratorFormat, IdField, IntField, LognormalField, SocketConfig, SourceConfig, StdinConfig,
+    TimestampField,
 };
 pub use stateful::{DeduplicateConfig, EventTimeConfig, OutputMode, StateConfig, Trigger};
 pub use types::{ColumnType, column_type};

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::kafka::KafkaSourceConfig;
+use super::reading::{EpochLimit, SchemaConfig};
 use super::stateful::EventTimeConfig;
 use super::values::{OneOrMany, Text, Timespan};
 
@@ -45,9 +46,6 @@ pub enum Format {
     Csv,
     Parquet,
 }
-
-/// The columns of a source, by name: `{ id = "int64", at = "timestamp[ms]", tags = "list<string>" }`.
-pub type SchemaConfig = IndexMap<String, Text>;
 
 /// How CSV is written.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -99,14 +97,6 @@ pub struct FileSourceConfig {
     /// before it is read.
     #[serde(default)]
     pub in_order: bool,
-}
-
-/// How much a source reads in one epoch, over all its lanes.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EpochLimit {
-    pub rows: Option<u64>,
-    pub files: Option<u64>,
 }
 
 /// Lines of standard input. They can't be read again: rows that no checkpoint has are lost by a

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
 
 use super::build::{Shared, metrics};
-use super::publish::publish;
+use super::publish::{PROGRESS_EVERY, publish};
 use super::queues::Queues;
 use super::spawn::{Spawner, reading};
 use super::{Claim, Course, JobOptions, Observer, Progress, Summary};
@@ -29,7 +29,6 @@ use crate::task::{Barrier, Control, EpochPart, Report};
 const FIRST_EPOCH: Duration = Duration::from_millis(50);
 /// A try that did not fail for so long is over what the last one failed for.
 const SETTLED: Duration = Duration::from_secs(5);
-pub const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked whether an epoch has changed so much that it should end early.
 const PRESSURE_EVERY: Duration = Duration::from_millis(20);
 

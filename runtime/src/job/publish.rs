@@ -1,11 +1,15 @@
 //! Publishing, which may have to wait for what is outside.
 
+use std::time::Duration;
+
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
-use super::attempt::PROGRESS_EVERY;
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::sink::{Published, Publisher, Staged};
+
+/// How often progress is told of.
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
 /// Publishes, and tells of progress as long as a sink waits for its other side.
 ///

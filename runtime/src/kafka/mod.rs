@@ -1,7 +1,5 @@
 //! What sources and sinks of Kafka share: the client's configuration, its errors, its log.
 
 mod client;
-mod native;
 
 pub use client::{Context, check_properties, client_config, failed};
-pub use native::{Record, Topic, flush, produce};

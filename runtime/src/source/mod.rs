@@ -2,6 +2,7 @@
 
 mod file;
 mod generator;
+mod given;
 mod identity;
 #[cfg(feature = "kafka")]
 mod kafka;

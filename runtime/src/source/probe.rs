@@ -8,12 +8,13 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::file::glob_files;
+use super::given::given;
 use super::lines::BYTE_ORDER_MARK;
 use crate::batch::RAW_SCHEMA;
-use crate::config::{ColumnType, CsvConfig, Format, SchemaConfig, SourceConfig, column_type};
+use crate::config::{CsvConfig, Format, SchemaConfig, SourceConfig};
 use crate::error::{Error, Result};
 use crate::plan::columns::canonical_schema;
-use crate::plan::{ProbeError, ProbeKey, Probed, schema_of};
+use crate::plan::{ProbeError, ProbeKey, Probed};
 
 /// So many rows are looked at to infer the columns.
 const INFER_ROWS: usize = 1000;
@@ -124,32 +125,6 @@ pub fn probe_file(
             "give them: schema = { NAME = \"TYPE\" }",
         )),
     }
-}
-
-/// The columns that the pipeline file gives.
-///
-/// # Errors
-/// The first one that can't be.
-pub fn given(schema: &SchemaConfig, format: Format) -> Result<Probed, ProbeError> {
-    let mut types: Vec<(String, ColumnType)> = Vec::new();
-    for (name, text) in schema {
-        let column = column_type(text).map_err(|message| {
-            let help = "write one of these types".to_owned();
-            ProbeError::new(ProbeKey::Column(name.clone()), message, help)
-        })?;
-        let no_text = column.data_type.is_nested() || column.data_type == DataType::Binary;
-        if format == Format::Csv && no_text {
-            let message = format!("CSV can't hold column `{name}` of type `{}`", &**text);
-            let help = "read it as \"string\", or read `ndjson` or `parquet`";
-            return Err(ProbeError::new(ProbeKey::Column(name.clone()), message, help));
-        }
-        types.push((name.clone(), column));
-    }
-    if types.is_empty() {
-        let help = "name at least one column, or remove it to have the columns inferred";
-        return Err(ProbeError::new(ProbeKey::Entry, "`schema` is empty", help));
-    }
-    Ok(schema_of(&types))
 }
 
 /// CSV columns are taken by their order, so a header must name them in that order.

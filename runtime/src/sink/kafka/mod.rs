@@ -1,6 +1,7 @@
 //! Kafka: records into topics, once or at least once.
 
 mod marker;
+mod native;
 mod producer;
 mod segment;
 mod transactions;
@@ -170,6 +171,9 @@ impl Sink for KafkaSink {
         match self.output.clone() {
             Output::AtLeastOnce(producer) => producer.send(&batch.rows),
             Output::ExactlyOnce(transactions) => {
+                if self.segment.is_none() && self.finished.is_empty() {
+                    transactions.settle(self.round)?;
+                }
                 self.keep(&batch.rows)?;
                 transactions.send(self.round, &batch.rows)
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use arrow::array::{Array, AsArray, BinaryArray, Int32Array, RecordBatch};
@@ -12,8 +12,9 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 
+use super::native::{Record, Topic, flush, produce};
 use crate::error::{Error, Result};
-use crate::kafka::{Context, Record, Topic, failed, flush, produce};
+use crate::kafka::{Context, failed};
 use crate::metrics::Health;
 use crate::plan::{KafkaSinkPlan, RecordColumns};
 
@@ -34,6 +35,9 @@ pub struct Producer {
     topics: Mutex<HashMap<String, Arc<Topic>>>,
     default_topic: Topic,
     pub client: BaseProducer<Deliveries>,
+    /// Shared by lanes that send; whoever flushes has it alone, as the client waits for an empty
+    /// queue and other lanes would keep it full.
+    filling: RwLock<()>,
     plan: Arc<KafkaSinkPlan>,
     health: Arc<Health>,
 }
@@ -41,7 +45,7 @@ pub struct Producer {
 /// Hears of records that could not be delivered, and of brokers.
 pub struct Deliveries {
     context: Context,
-    /// The first failure since it was asked for.
+    /// The first failure. It stays: whichever lane asks, no epoch may be staged after it.
     failure: Mutex<Option<(KafkaError, String)>>,
 }
 
@@ -90,6 +94,7 @@ impl Producer {
             topics: Mutex::default(),
             default_topic: topic,
             client,
+            filling: RwLock::default(),
             plan: plan.clone(),
             health: health.clone(),
         };
@@ -142,6 +147,7 @@ impl Producer {
         let headers: Vec<(&str, &BinaryArray)> =
             columns.headers.iter().map(|(name, at)| (*name, bytes(*at))).collect();
         let mut known: HashMap<&str, Arc<Topic>> = HashMap::new();
+        let _filling = self.filling.read().unwrap_or_else(PoisonError::into_inner);
         for row in 0..records.num_rows() {
             let record = Record {
                 partition: partitions.and_then(|c| c.is_valid(row).then(|| c.value(row))),
@@ -195,11 +201,13 @@ impl Producer {
         }
     }
 
-    /// Waits until everything sent is acknowledged, `until` then at most. Whether it is.
+    /// Waits until everything sent is acknowledged, `until` then at most. Whether it is. Nothing
+    /// is sent meanwhile.
     ///
     /// # Errors
     /// If a record could not be delivered.
     pub fn flush(&self, until: Instant) -> Result<bool> {
+        let _alone = self.filling.write().unwrap_or_else(PoisonError::into_inner);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let done = flush(&self.client, left.min(GLANCE));
@@ -214,11 +222,11 @@ impl Producer {
     /// Whether all records so far could be delivered.
     fn check(&self) -> Result<()> {
         let context: &Deliveries = self.client.context();
-        let failure = context.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match failure {
+        let failure = context.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*failure {
             None => Ok(()),
             Some((error, topic)) => {
-                let error = failed(format!("deliver a record to topic `{topic}`"), error);
+                let error = failed(format!("deliver a record to topic `{topic}`"), error.clone());
                 self.health.down(error.to_string());
                 Err(error)
             }

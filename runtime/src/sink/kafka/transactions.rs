@@ -190,6 +190,21 @@ impl Transactions {
         )))
     }
 
+    /// Waits until the broker has all of the round before: a key's records must not overtake each
+    /// other on their ways through two producers. Each lane calls it before it sends the first
+    /// records of a round, when it has sent all of the last one.
+    ///
+    /// # Errors
+    /// `Unavailable` if that takes too long, or a record could not be delivered.
+    pub fn settle(&self, round: u64) -> Result<()> {
+        let before = &self.turns[(round as usize + 1) % 2];
+        // Else there was nothing in the round before, or it is published, or a lane that is ahead
+        // sends records of the round after already, which nobody has to wait for.
+        let is_open = round > 0 && before.open.load(Ordering::Acquire) == round;
+        let settled = !is_open || before.producer.flush(Instant::now() + PATIENCE)?;
+        if settled { Ok(()) } else { Err(not_taken()) }
+    }
+
     /// Puts records of a lane's round into its transaction.
     ///
     /// # Errors
@@ -199,19 +214,10 @@ impl Transactions {
         if turn.open.load(Ordering::Acquire) != round + 1 {
             let _alone = turn.begin.lock().unwrap_or_else(PoisonError::into_inner);
             if turn.open.load(Ordering::Acquire) != round + 1 {
-                self.settle(&self.turns[(round as usize + 1) % 2])?;
                 self.begin(turn, round)?;
             }
         }
         turn.producer.send(records)
-    }
-
-    /// Waits until the broker has all of the round before: a key's records must not overtake each
-    /// other on their ways through two producers.
-    fn settle(&self, before: &Turn) -> Result<()> {
-        let until = Instant::now() + PATIENCE;
-        let settled = before.open.load(Ordering::Acquire) == 0 || before.producer.flush(until)?;
-        if settled { Ok(()) } else { Err(not_taken()) }
     }
 
     /// A lane has staged its round.

@@ -10,10 +10,10 @@ use arrow::datatypes::{FieldRef, Schema};
 use super::rows::schema;
 use super::start::{partition_of, timestamp_ms};
 use super::subscription;
-use crate::config::{KafkaFormat, KafkaSourceConfig, KafkaStart, Text};
+use crate::config::{Format, KafkaFormat, KafkaSourceConfig, KafkaStart, Text};
 use crate::kafka::check_properties;
 use crate::plan::{ProbeError, ProbeKey, Probed};
-use crate::source::probe::given;
+use crate::source::given::given;
 
 /// The columns. Connects to nothing.
 ///
@@ -42,7 +42,7 @@ pub fn probe(config: &KafkaSourceConfig, directory: &Path) -> Result<Probed, Pro
             return wrong(ProbeKey::Entry, message, "give them: schema = { NAME = \"TYPE\" }");
         }
         (KafkaFormat::Json, Some(columns)) => {
-            let decoded = given(columns, crate::config::Format::Ndjson)?;
+            let decoded = given(columns, Format::Ndjson)?;
             let fields = decoded.schema.fields().iter().chain(beside).cloned();
             let schema = Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()));
             Probed { schema, records, ..decoded }
