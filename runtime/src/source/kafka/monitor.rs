@@ -219,7 +219,7 @@ impl Running {
             self.judge(&partition, loss, id.flatten(), bounds.get(&partition).copied());
         }
         let monitor = &self.monitor;
-        let left = monitor.known.iter().filter(|(_, known)| !known.gone);
+        let left = monitor.known.iter().filter(|(_, known)| !known.gone && known.missing == 0);
         let question: Vec<_> = left.map(|(p, _)| (p.clone(), Wanted::Latest)).collect();
         let asked_at = Instant::now();
         let ends = monitor.cluster.offsets(&question)?;
@@ -234,7 +234,13 @@ impl Running {
             };
             monitor.shared.note_end(&known.watch, *end, asked_at);
         }
-        monitor.shared.answer(asked);
+        match monitor.known.iter().find(|(_, known)| !known.gone && known.missing > 0) {
+            None => monitor.shared.answer(asked),
+            Some((partition, _)) => {
+                let name = name(partition);
+                return Err(Error::unavailable(format!("the brokers know no `{name}`")));
+            }
+        }
         Ok(())
     }
 
