@@ -20,7 +20,7 @@ use crate::kafka::{self, Context};
 use crate::metrics::SourceMetrics;
 use crate::source::{Activity, Poll, Position, Reading, Source};
 
-/// How often the client gets to say what it has to say beside messages.
+/// How often the client's log is passed on.
 const LISTEN_EVERY: Duration = Duration::from_millis(100);
 
 /// Up to where a lane reads.
@@ -61,7 +61,7 @@ pub struct LaneOptions {
 pub struct KafkaLane {
     options: LaneOptions,
     reader: Reader<Context>,
-    /// When the client could say last what it has to say beside messages.
+    /// When the client's log was passed on last.
     listened: Instant,
     goal: Goal,
     /// Records given in this epoch.

@@ -10,14 +10,13 @@ use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rd;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
 /// Takes messages off a consumer's queue, many at a time.
 pub struct Reader<C: ConsumerContext> {
     queue: Queue,
-    /// What the client has to say beside messages.
-    main: Queue,
+    /// The client's log, errors of the client as a whole among it.
+    log: Queue,
     messages: Vec<*mut rd::rd_kafka_message_t>,
     /// Dropped after the queues, which are parts of it.
     consumer: BaseConsumer<C>,
@@ -32,24 +31,21 @@ impl<C: ConsumerContext> Reader<C> {
         let client = consumer.client().native_ptr();
         // SAFETY: the pointer is valid as long as the consumer, which lives in the same struct and
         // is dropped after the queues.
-        let (queue, main) = unsafe {
-            (rd::rd_kafka_queue_get_consumer(client), rd::rd_kafka_queue_get_main(client))
-        };
-        let (queue, main) = (Queue(NonNull::new(queue)?), Queue(NonNull::new(main)?));
-        // Messages are taken without a look at what else there is, so it must not come among them.
-        // SAFETY: the queue is valid.
-        unsafe { rd::rd_kafka_queue_forward(main.0.as_ptr(), ptr::null_mut()) };
-        Some(Self { queue, main, messages: Vec::new(), consumer })
+        let queue = unsafe { rd::rd_kafka_queue_get_consumer(client) };
+        let (queue, log) = (Queue(NonNull::new(queue)?), Queue::new(client));
+        // Messages are taken without a look at what else there is, so the log must not come among
+        // them.
+        // SAFETY: both are valid, and the client holds on to the queue by itself.
+        unsafe { rd::rd_kafka_set_log_queue(client, log.0.as_ptr()) };
+        Some(Self { queue, log, messages: Vec::new(), consumer })
     }
 
-    /// Lets the client say what it has to say beside messages: its log, and errors.
+    /// Passes on what the client says for the log.
     pub fn listen(&self) {
         let context = self.consumer.client().context();
-        while let Some(event) = self.main.poll(Duration::ZERO) {
+        while let Some(event) = self.log.poll(Duration::ZERO) {
             if let Some((level, facility, text)) = event.log() {
                 context.log(level, facility, text);
-            } else if let Err(code) = event.error() {
-                context.error(KafkaError::Global(code), event.error_text());
             }
         }
     }
@@ -423,11 +419,6 @@ impl Event {
     fn error(&self) -> Answer<()> {
         // SAFETY: the event is valid.
         code(unsafe { rd::rd_kafka_event_error(self.0.as_ptr()) })
-    }
-
-    fn error_text(&self) -> &str {
-        // SAFETY: the event is valid, and the text lives as long as it does.
-        unsafe { text_of(rd::rd_kafka_event_error_string(self.0.as_ptr())) }
     }
 
     /// A line of the log: its level, who says it, and what.
