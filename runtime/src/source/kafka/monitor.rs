@@ -212,8 +212,13 @@ impl Running {
         let asked = self.monitor.shared.asked();
         let lost = self.lost()?;
         let suspects: BTreeSet<TopicPartition> = lost.keys().chain(&self.stuck).cloned().collect();
-        let suspects: Vec<TopicPartition> = suspects.into_iter().collect();
-        let bounds = self.monitor.cluster.bounds(&suspects)?;
+        // Of a topic that is not there the brokers can't say how far it goes.
+        let is_there = |partition: &&TopicPartition| {
+            let known = self.monitor.known.get(*partition);
+            known.is_some_and(|known| known.missing == 0)
+        };
+        let there: Vec<_> = suspects.iter().filter(is_there).cloned().collect();
+        let bounds = self.monitor.cluster.bounds(&there)?;
         for partition in suspects {
             let (loss, id) = lost.get(&partition).copied().unzip();
             self.judge(&partition, loss, id.flatten(), bounds.get(&partition).copied());
