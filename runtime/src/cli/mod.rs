@@ -8,6 +8,7 @@ macro_rules! out {
 mod check;
 mod checkpoint;
 mod dlq;
+mod lag;
 mod plugin;
 mod progress;
 mod query;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::lag::{self, SourceReport};
 use crate::epoch::Epoch;
 use crate::error::Error;
 use crate::job::{Observer, Progress, Summary};
@@ -80,6 +81,8 @@ struct Report<'a> {
     restarts: u64,
     last_restart: Option<LastRestart<'a>>,
     nodes: BTreeMap<&'a str, NodeReport<'a>>,
+    /// Those that know how far they are behind.
+    sources: BTreeMap<&'a str, SourceReport>,
 }
 
 #[derive(Serialize)]
@@ -209,6 +212,7 @@ fn report<'a>(
         restarts: restarts.count,
         last_restart: LastRestart::of(restarts),
         nodes: plan.nodes.iter().zip(&metrics.nodes).map(node).collect(),
+        sources: lag::sources(plan, metrics),
     }
 }
 
@@ -263,12 +267,13 @@ impl Observer for Terminal {
         let totals = Totals::of(progress.plan, progress.metrics);
         let rate = self.rate(totals.rows_in, progress.elapsed);
         let line = format!(
-            "epoch {}  in {}  out {}  errors {}  {}/s{}{}",
+            "epoch {}  in {}  out {}  errors {}  {}/s{}{}{}",
             progress.epoch,
             HumanCount(totals.rows_in),
             HumanCount(totals.rows_out),
             HumanCount(totals.errors),
             HumanCount(rate as u64),
+            lag::behind(progress.plan, progress.metrics).unwrap_or_default(),
             watermark(progress.metrics).unwrap_or_default(),
             troubles(progress)
         );

@@ -190,18 +190,37 @@ impl Chain {
         }
         let now = Instant::now();
         let mut times: Vec<(usize, InputTime)> = Vec::new();
+        let mut highest: Vec<(usize, InputTime)> = Vec::new();
         for link in std::iter::once(&self.head).chain(&self.links) {
             if let Some(clock) = &link.clock {
                 let (time, holder) = clock.time(activity, now);
+                if time == InputTime::Idle {
+                    highest.push((link.node, clock.highest(activity)));
+                }
                 self.metrics.nodes[link.node].time.set(self.lane, time, holder);
                 times.push((link.node, time));
             }
         }
-        self.tell_outlets(|outlet| {
+        let lowest = |times: &[(usize, InputTime)], outlet: &Outlet| {
             let of_clocks = times.iter().filter(|(node, _)| outlet.clocks.contains(node));
             let of_clocks = of_clocks.map(|(_, time)| *time);
             of_clocks.chain(outlet.head.then_some(head)).reduce(InputTime::min)
-        })
+        };
+        for link in &mut self.links {
+            let (Some(Stage::Exchange(exchange)), Some(outlet)) = (&mut link.stage, &link.outlet)
+            else {
+                continue;
+            };
+            match lowest(&times, outlet) {
+                Some(InputTime::Idle) if !exchange.is_idle() => {
+                    exchange.time(lowest(&highest, outlet).unwrap_or(InputTime::Idle))?;
+                    exchange.time(InputTime::Idle)?;
+                }
+                Some(time) => exchange.time(time)?,
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     /// Tells the steps with state how far event time has come in all that was read, of which

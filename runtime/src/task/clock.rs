@@ -88,6 +88,17 @@ impl Clock {
         (time, holder.map(|at| activity.reading[at].partition.clone()))
     }
 
+    /// The highest time that any of the partitions has come to that the lane reads: what it has to
+    /// say before it says that all are idle. They may have fallen idle at the same moment, when the
+    /// lowest of them held the others back.
+    pub fn highest(&self, activity: &Activity) -> InputTime {
+        let seen = activity.reading.iter().filter_map(|reading| self.seen(&reading.partition));
+        match seen.max() {
+            Some(seen) => InputTime::At(Watermark::behind(seen, self.plan.delay)),
+            None => InputTime::Idle,
+        }
+    }
+
     /// The time of all that was read, once nothing is left to read.
     pub fn latest(&self) -> InputTime {
         match self.latest {

@@ -109,6 +109,11 @@ impl Exchange {
         Ok(self.tell(0, Message::Rows(batch.take(&bad)?)))
     }
 
+    /// Whether nothing is to be waited for, as was said last.
+    pub fn is_idle(&self) -> bool {
+        self.time == InputTime::Idle
+    }
+
     /// Says how far event time has come, if that is news.
     pub fn time(&mut self, time: InputTime) -> Result<(), Closed> {
         if time == self.time {

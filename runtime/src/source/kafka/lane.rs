@@ -20,6 +20,9 @@ use crate::kafka::{self, Context};
 use crate::metrics::SourceMetrics;
 use crate::source::{Activity, Poll, Position, Reading, Source};
 
+/// How often the client's log is passed on.
+const LISTEN_EVERY: Duration = Duration::from_millis(100);
+
 /// Up to where a lane reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Goal {
@@ -58,6 +61,8 @@ pub struct LaneOptions {
 pub struct KafkaLane {
     options: LaneOptions,
     reader: Reader<Context>,
+    /// When the client's log was passed on last.
+    listened: Instant,
     goal: Goal,
     /// Records given in this epoch.
     rows: u64,
@@ -110,6 +115,7 @@ impl KafkaLane {
             },
             options,
             reader,
+            listened: Instant::now(),
             rows: 0,
             partitions: Vec::new(),
             by_name: HashMap::new(),
@@ -299,6 +305,10 @@ impl Source for KafkaLane {
                 break;
             }
             self.hear()?;
+            if self.listened.elapsed() >= LISTEN_EVERY {
+                self.reader.listen();
+                self.listened = Instant::now();
+            }
             if self.is_full() {
                 std::thread::park_timeout(wait);
                 return Ok(Poll::Full);

@@ -212,14 +212,19 @@ impl Running {
         let asked = self.monitor.shared.asked();
         let lost = self.lost()?;
         let suspects: BTreeSet<TopicPartition> = lost.keys().chain(&self.stuck).cloned().collect();
-        let suspects: Vec<TopicPartition> = suspects.into_iter().collect();
-        let bounds = self.monitor.cluster.bounds(&suspects)?;
+        // Of a topic that is not there the brokers can't say how far it goes.
+        let is_there = |partition: &&TopicPartition| {
+            let known = self.monitor.known.get(*partition);
+            known.is_some_and(|known| known.missing == 0)
+        };
+        let there: Vec<_> = suspects.iter().filter(is_there).cloned().collect();
+        let bounds = self.monitor.cluster.bounds(&there)?;
         for partition in suspects {
             let (loss, id) = lost.get(&partition).copied().unzip();
             self.judge(&partition, loss, id.flatten(), bounds.get(&partition).copied());
         }
         let monitor = &self.monitor;
-        let left = monitor.known.iter().filter(|(_, known)| !known.gone);
+        let left = monitor.known.iter().filter(|(_, known)| !known.gone && known.missing == 0);
         let question: Vec<_> = left.map(|(p, _)| (p.clone(), Wanted::Latest)).collect();
         let asked_at = Instant::now();
         let ends = monitor.cluster.offsets(&question)?;
@@ -234,7 +239,13 @@ impl Running {
             };
             monitor.shared.note_end(&known.watch, *end, asked_at);
         }
-        monitor.shared.answer(asked);
+        match monitor.known.iter().find(|(_, known)| !known.gone && known.missing > 0) {
+            None => monitor.shared.answer(asked),
+            Some((partition, _)) => {
+                let name = name(partition);
+                return Err(Error::unavailable(format!("the brokers know no `{name}`")));
+            }
+        }
         Ok(())
     }
 

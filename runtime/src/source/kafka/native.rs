@@ -8,14 +8,17 @@ use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rd;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::types::RDKafkaErrorCode;
 
 /// Takes messages off a consumer's queue, many at a time.
 pub struct Reader<C: ConsumerContext> {
     queue: Queue,
+    /// The client's log, errors of the client as a whole among it.
+    log: Queue,
     messages: Vec<*mut rd::rd_kafka_message_t>,
-    /// Dropped after `queue`, which is a part of it.
+    /// Dropped after the queues, which are parts of it.
     consumer: BaseConsumer<C>,
 }
 
@@ -25,10 +28,26 @@ unsafe impl<C: ConsumerContext> Send for Reader<C> {}
 impl<C: ConsumerContext> Reader<C> {
     /// `None` if the consumer has no queue of its own, for want of a group.
     pub fn new(consumer: BaseConsumer<C>) -> Option<Self> {
+        let client = consumer.client().native_ptr();
         // SAFETY: the pointer is valid as long as the consumer, which lives in the same struct and
-        // is dropped after the queue.
-        let queue = unsafe { rd::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
-        Some(Self { queue: Queue(NonNull::new(queue)?), messages: Vec::new(), consumer })
+        // is dropped after the queues.
+        let queue = unsafe { rd::rd_kafka_queue_get_consumer(client) };
+        let (queue, log) = (Queue(NonNull::new(queue)?), Queue::new(client));
+        // Messages are taken without a look at what else there is, so the log must not come among
+        // them.
+        // SAFETY: both are valid, and the client holds on to the queue by itself.
+        unsafe { rd::rd_kafka_set_log_queue(client, log.0.as_ptr()) };
+        Some(Self { queue, log, messages: Vec::new(), consumer })
+    }
+
+    /// Passes on what the client says for the log.
+    pub fn listen(&self) {
+        let context = self.consumer.client().context();
+        while let Some(event) = self.log.poll(Duration::ZERO) {
+            if let Some((level, facility, text)) = event.log() {
+                context.log(level, facility, text);
+            }
+        }
     }
 
     pub fn consumer(&self) -> &BaseConsumer<C> {
@@ -401,6 +420,19 @@ impl Event {
         // SAFETY: the event is valid.
         code(unsafe { rd::rd_kafka_event_error(self.0.as_ptr()) })
     }
+
+    /// A line of the log: its level, who says it, and what.
+    fn log(&self) -> Option<(RDKafkaLogLevel, &str, &str)> {
+        let (mut facility, mut text, mut level) = (ptr::null(), ptr::null(), 0);
+        // SAFETY: the event is valid; the call says whether it is a line of the log, whose texts
+        // live as long as it does.
+        unsafe {
+            let event = self.0.as_ptr();
+            let found = rd::rd_kafka_event_log(event, &mut facility, &mut text, &mut level);
+            let level = log_level(level);
+            (found == 0).then(|| (level, text_of(facility), text_of(text)))
+        }
+    }
 }
 
 impl Drop for Event {
@@ -463,6 +495,17 @@ impl Drop for PartitionList {
     fn drop(&mut self) {
         // SAFETY: the list is ours, and destroyed once.
         unsafe { rd::rd_kafka_topic_partition_list_destroy(self.0) };
+    }
+}
+
+/// The levels of syslog.
+fn log_level(level: i32) -> RDKafkaLogLevel {
+    match level {
+        ..=3 => RDKafkaLogLevel::Error,
+        4 => RDKafkaLogLevel::Warning,
+        5 => RDKafkaLogLevel::Notice,
+        6 => RDKafkaLogLevel::Info,
+        7.. => RDKafkaLogLevel::Debug,
     }
 }
 
