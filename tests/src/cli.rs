@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::process::{Child, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::{Sandbox, wait_until};
+use crate::harness::{Running, Sandbox, wait_until};
 
 const SOURCE: &str = "[source.s]\ntype = \"file\"\npath = \"in.ndjson\"\nformat = \"ndjson\"\n";
 const SINK: &str = "[sink.out]\ntype = \"file\"\npath = \"out\"\nfrom = \"p\"\n";
@@ -32,16 +32,6 @@ fn expect(output: &Output, code: i32) -> (String, String) {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{out}\n{err}");
     (out, err)
-}
-
-/// Ends with its test, also with one that fails.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// What `check` says of a pipeline that is in order is what a reader wants to know of it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The directory of one test; it goes when the test ends.
 pub struct Sandbox {
     directory: TempDir,
+}
+
+/// A process that ends with its test, also with one that fails.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// One mistake, with the text of the pipeline file that it points to.

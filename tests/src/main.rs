@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod full_disk;
 mod harness;
 
 mod boundary;

@@ -2,19 +2,17 @@
 
 use std::io::{self, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
 use millrace::error::Error;
 use millrace::job::{self, JobOptions, Observer, Progress};
-use millrace::storage::{AppendFile, LocalStorage, RandomFile, Storage};
 use serde_json::Value;
 
-use crate::harness::{Sandbox, checked, wait_until};
+use crate::full_disk::FullDisk;
+use crate::harness::{Running, Sandbox, checked, wait_until};
 
 /// What `millrace ready` prints, and its exit code.
 fn ask(sandbox: &Sandbox, more: &[&str]) -> (String, Option<i32>) {
@@ -22,53 +20,6 @@ fn ask(sandbox: &Sandbox, more: &[&str]) -> (String, Option<i32>) {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(error, "", "it prints its answer, whatever it is");
     (String::from_utf8(output.stdout).unwrap().trim_end().to_owned(), output.status.code())
-}
-
-/// A local disk on which nothing new fits below some directory, as long as `full`.
-struct Filling {
-    directory: PathBuf,
-    full: AtomicBool,
-}
-
-impl Storage for Filling {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
-        match path.starts_with(&self.directory) && self.full.load(Ordering::Acquire) {
-            true => Err(io::ErrorKind::StorageFull.into()),
-            false => LocalStorage.create(path),
-        }
-    }
-
-    fn open_random(&self, path: &Path) -> io::Result<Box<dyn RandomFile>> {
-        LocalStorage.open_random(path)
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        LocalStorage.read(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        LocalStorage.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        LocalStorage.remove(path)
-    }
-
-    fn exists(&self, path: &Path) -> io::Result<bool> {
-        LocalStorage.exists(path)
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        LocalStorage.list(directory)
-    }
-
-    fn create_dir_all(&self, directory: &Path) -> io::Result<()> {
-        LocalStorage.create_dir_all(directory)
-    }
-
-    fn sync_dir(&self, directory: &Path) -> io::Result<()> {
-        LocalStorage.sync_dir(directory)
-    }
 }
 
 /// Notes which node the job started again for.
@@ -118,10 +69,9 @@ fn a_sink_without_room_is_named_until_it_has_room() {
     sandbox.write("orders/0.ndjson", "{\"id\": 1}\n");
     let pipeline = checked(&sandbox.pipeline(FAN_OUT));
     assert_eq!(ask(&sandbox, &[]), ("not ready: the pipeline is not running".into(), Some(4)));
-    let storage = Filling { directory: sandbox.path("alerts"), full: AtomicBool::new(true) };
-    let storage = Arc::new(storage);
+    let disk = FullDisk::below(&sandbox.path("alerts"));
     let (stop, stopped) = bounded(1);
-    let options = JobOptions { storage: storage.clone(), ..JobOptions::new(stopped) };
+    let options = JobOptions { storage: Arc::new(disk.clone()), ..JobOptions::new(stopped) };
     let observer = std::thread::scope(|scope| {
         let job = scope.spawn(move || {
             let mut observer = Restarts::default();
@@ -133,7 +83,7 @@ fn a_sink_without_room_is_named_until_it_has_room() {
         assert!(said.starts_with("not ready: "), "{said}");
         assert!(!said.contains("kept"), "{said}");
         assert_eq!(code, Some(4));
-        storage.full.store(false, Ordering::Release);
+        disk.make_room();
         assert_eq!(ask(&sandbox, &["--wait", "50s"]), ("ready".into(), Some(0)));
         stop.send(()).unwrap();
         job.join().unwrap()
@@ -144,16 +94,6 @@ fn a_sink_without_room_is_named_until_it_has_room() {
     assert!(observer.nodes.iter().all(|node| node.as_deref() == Some("sink.alerts")));
     assert_eq!(observer.counted, observer.nodes.len() as u64);
     assert_eq!(ask(&sandbox, &[]), ("not ready: the pipeline is not running".into(), Some(4)));
-}
-
-/// A running binary, ended with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A server that is not there yet is a source that is down; the process says so while it waits, and

@@ -1,16 +1,13 @@
 //! A broker that is away, slow, paused or cut off, and a disk without room: in each phase of an
 //! epoch, and the job goes on by itself with each row once.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use millrace::storage::{AppendFile, LocalStorage, RandomFile, Storage};
 use millrace_tests::broker::{Api, Broker, Moment};
 
 use super::fixture::{FOLLOWED, Job, feed, ids, quick_ids, ready, sink};
+use crate::full_disk::FullDisk;
 use crate::harness::{Sandbox, wait_until};
 
 const FILE: &str = "[sink.file]\ntype = \"file\"\npath = \"out\"\nfrom = \"orders\"\n";
@@ -242,85 +239,6 @@ fn at_least_once_loses_nothing() {
     job.stop().unwrap();
 }
 
-/// A local disk on which nothing more fits below some directory, as long as `full`: not a new file,
-/// nor another byte of one that is there.
-#[derive(Clone)]
-struct Filling {
-    directory: PathBuf,
-    full: Arc<AtomicBool>,
-}
-
-impl Filling {
-    fn room(&self) -> io::Result<()> {
-        match self.full.load(Ordering::Acquire) {
-            true => Err(io::ErrorKind::StorageFull.into()),
-            false => Ok(()),
-        }
-    }
-}
-
-struct Part(Box<dyn AppendFile>, Filling);
-
-impl Write for Part {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.1.room()?;
-        self.0.write(data)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl AppendFile for Part {
-    fn sync(&mut self) -> io::Result<()> {
-        self.1.room()?;
-        self.0.sync()
-    }
-}
-
-impl Storage for Filling {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
-        if !path.starts_with(&self.directory) {
-            return LocalStorage.create(path);
-        }
-        self.room()?;
-        Ok(Box::new(Part(LocalStorage.create(path)?, self.clone())))
-    }
-
-    fn open_random(&self, path: &Path) -> io::Result<Box<dyn RandomFile>> {
-        LocalStorage.open_random(path)
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        LocalStorage.read(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        LocalStorage.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        LocalStorage.remove(path)
-    }
-
-    fn exists(&self, path: &Path) -> io::Result<bool> {
-        LocalStorage.exists(path)
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        LocalStorage.list(directory)
-    }
-
-    fn create_dir_all(&self, directory: &Path) -> io::Result<()> {
-        LocalStorage.create_dir_all(directory)
-    }
-
-    fn sync_dir(&self, directory: &Path) -> io::Result<()> {
-        LocalStorage.sync_dir(directory)
-    }
-}
-
 /// Without room for what an epoch has to keep, the sink says so and waits for room, whatever its
 /// transaction has come to.
 #[test]
@@ -328,10 +246,10 @@ fn a_full_disk_under_the_staging_directory_is_waited_for() {
     let broker = Broker::shared();
     let proxy = broker.proxy();
     let mut fed = Fed::new(broker, &proxy.address(), 1, "");
-    let full = Arc::new(AtomicBool::new(false));
     let staging = fed.sandbox.path(".millrace/test/staged");
-    let storage = Filling { directory: staging.clone(), full: full.clone() };
-    let job = Job::start_on(&fed.sandbox, Arc::new(storage));
+    let disk = FullDisk::below(&staging);
+    disk.make_room();
+    let job = Job::start_on(&fed.sandbox, Arc::new(disk.clone()));
     fed.await_rows();
     assert!(staging.is_dir(), "this is where records wait");
     for api in [None, Some(Api::Produce), Some(Api::EndTxn)] {
@@ -340,11 +258,11 @@ fn a_full_disk_under_the_staging_directory_is_waited_for() {
             fed.feed();
             proxy.await_cut();
         }
-        full.store(true, Ordering::Release);
+        disk.fill();
         proxy.heal();
         fed.feed();
         wait_until(|| fed.is_told_of());
-        full.store(false, Ordering::Release);
+        disk.make_room();
         fed.await_rows();
         wait_until(|| fed.is_ready());
     }

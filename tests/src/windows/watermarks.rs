@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
 use super::fixture::step;
-use crate::harness::{Sandbox, wait_until};
+use crate::harness::{Running, Sandbox, wait_until};
 
 /// Whoever connects gets the rows that the test sends.
 struct Feed {
@@ -48,17 +48,6 @@ impl Feed {
         for second in seconds {
             writeln!(stream, "{{\"t\":{second},\"n\":{}}}", second % 2).unwrap();
         }
-    }
-}
-
-/// A process that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
