@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(100);
 /// Between two looks whether there is room in the queue.
 const PAUSE: Duration = Duration::from_millis(2);
-/// A queue that is full for so long is worth a word.
+/// A broker that has kept a lane waiting for so long is worth a word.
 const SLOW: Duration = Duration::from_secs(2);
 /// How long a question to the broker may take.
 pub const ASK: Duration = Duration::from_secs(10);
@@ -45,6 +46,8 @@ pub struct Producer {
 /// Hears of records that could not be delivered, and of brokers.
 pub struct Deliveries {
     context: Context,
+    /// Whether the client has said so of all brokers.
+    unreachable: AtomicBool,
     /// The first failure. It stays: whichever lane asks, no epoch may be staged after it.
     failure: Mutex<Option<(KafkaError, String)>>,
 }
@@ -57,7 +60,12 @@ impl ClientContext for Deliveries {
     fn stats_raw(&self, _: &[u8]) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
+        let is_away = error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown);
         self.context.error(error, reason);
+        // Last, or whoever looks could say that it is back before it was said to be away.
+        if is_away {
+            self.unreachable.store(true, Ordering::Release);
+        }
     }
 }
 
@@ -84,7 +92,8 @@ impl Producer {
         health: &Arc<Health>,
     ) -> Result<Self> {
         let context = Context { name: name.to_owned(), health: health.clone() };
-        let deliveries = Deliveries { context, failure: Mutex::default() };
+        let unreachable = AtomicBool::new(false);
+        let deliveries = Deliveries { context, unreachable, failure: Mutex::default() };
         let client: BaseProducer<Deliveries> = config
             .create_with_context(deliveries)
             .map_err(|e| failed(format!("open sink `{name}`"), e))?;
@@ -118,12 +127,15 @@ impl Producer {
         }
     }
 
-    /// Hears what has happened, and asks a broker that was down whether it is back.
+    /// Hears what has happened, and asks brokers that were away whether they are back. One that
+    /// answers and yet takes nothing is not back: whoever waits for it says when it does.
     pub fn look(&self) {
         self.client.poll(Duration::ZERO);
-        if self.health.get().is_some() {
+        let context: &Deliveries = self.client.context();
+        if context.unreachable.load(Ordering::Acquire) {
             let topic = Some(self.plan.topic.as_str());
             if self.client.client().fetch_metadata(topic, Duration::from_secs(1)).is_ok() {
+                context.unreachable.store(false, Ordering::Release);
                 self.health.up();
             }
         }
@@ -186,7 +198,10 @@ impl Producer {
             self.client.poll(PAUSE);
             self.check()?;
             match again() {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.waited_since(begun);
+                    return Ok(());
+                }
                 Err(RDKafkaErrorCode::QueueFull) if begun.elapsed() < PATIENCE => {
                     if begun.elapsed() > SLOW {
                         self.health.down("the broker takes no records: the queue is full");
@@ -208,14 +223,28 @@ impl Producer {
     /// If a record could not be delivered.
     pub fn flush(&self, until: Instant) -> Result<bool> {
         let _alone = self.filling.write().unwrap_or_else(PoisonError::into_inner);
+        let begun = Instant::now();
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let done = flush(&self.client, left.min(GLANCE));
             self.client.poll(Duration::ZERO);
             self.check()?;
+            if done {
+                self.waited_since(begun);
+            }
             if done || left.is_zero() {
                 return Ok(done);
             }
+            if begun.elapsed() > SLOW {
+                self.health.down("the broker does not acknowledge records");
+            }
+        }
+    }
+
+    /// The broker goes on, which has kept somebody waiting since `begun`.
+    fn waited_since(&self, begun: Instant) {
+        if begun.elapsed() > SLOW {
+            self.health.up();
         }
     }
 

@@ -276,12 +276,8 @@ impl Transactions {
 
     fn finish(&self, turn: &Turn, mark: &Mark) -> Result<()> {
         let until = Instant::now() + PATIENCE;
-        let slow = || self.health.down(format!("epoch {} waits for the broker", mark.epoch.0));
-        while !turn.producer.flush((Instant::now() + TRY).min(until))? {
-            slow();
-            if Instant::now() >= until {
-                return Err(not_taken());
-            }
+        if !turn.producer.flush(until)? {
+            return Err(not_taken());
         }
         let (offsets, group) = self.marker.offsets(mark)?;
         let client = &turn.producer.client;
