@@ -1,9 +1,9 @@
 //! Rows that failed for a reason outside of themselves: they wait, and the plugin is called on them
 //! again.
 //!
-//! A row waits as its dead letter and as its own bytes, in the state of the queue, so that it is part of each checkpoint
-//! exactly once. *Invariant:* an entry goes in the same epoch in which what became of its row is
-//! emitted.
+//! A row waits as its dead letter and as its own bytes, in the state of the queue, so that it is
+//! part of each checkpoint exactly once. *Invariant:* an entry goes in the same epoch in which what
+//! became of its row is emitted.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

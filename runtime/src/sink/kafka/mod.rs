@@ -31,6 +31,9 @@ use crate::plan::KafkaSinkPlan;
 
 /// A segment with more bytes is finished, and the next one begun.
 const SEGMENT_BYTES_MAX: u64 = 64 << 20;
+/// What waits in a producer for its broker, unless the pipeline file has another bound: the client's
+/// own is eight times as much.
+const QUEUE_KIB_MAX: &str = "131072";
 /// How often a sink's producers are asked what has happened.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -205,7 +208,8 @@ fn config(plan: &KafkaSinkPlan, defaults: &[(&str, &str)]) -> Result<ClientConfi
 }
 
 fn producer_config(plan: &KafkaSinkPlan, defaults: &[(&str, &str)]) -> Result<ClientConfig> {
-    let mut config = config(plan, defaults)?;
+    let defaults = [&[("queue.buffering.max.kbytes", QUEUE_KIB_MAX)], defaults].concat();
+    let mut config = config(plan, &defaults)?;
     config.set("enable.idempotence", "true").set("delivery.report.only.error", "true");
     Ok(config)
 }
