@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use millrace_tests::broker::{Api, Broker, Moment};
+use millrace::error::ErrorKind;
+use millrace_tests::broker::{Api, Broker, Isolation, Moment, unique};
 
-use super::fixture::{FOLLOWED, Job, feed, ids, quick_ids, ready, sink};
+use super::fixture::{FOLLOWED, Job, failure, feed, ids, quick_ids, ready, sink};
 use crate::full_disk::FullDisk;
 use crate::harness::{Sandbox, wait_until};
 
@@ -268,4 +269,30 @@ fn a_full_disk_under_the_staging_directory_is_waited_for() {
     }
     assert!(!job.restarts().is_empty());
     fed.end(job);
+}
+
+/// A job that ends for good must not keep readers waiting for the transaction that it had open.
+#[test]
+fn a_transaction_ends_with_its_job() {
+    let broker = Broker::shared();
+    let topic = unique("narrow");
+    broker.create_topic(&topic, 1, &[("max.message.bytes", "1000")]);
+    let sandbox = Sandbox::new();
+    let value = "value = \"CASE WHEN id = 2 THEN repeat('x', 3000) ELSE 'short' END\"";
+    let sink = sink("out", "\"orders\"", broker.address(), &topic, value);
+    sandbox.pipeline(&format!("{}{sink}", FOLLOWED.replace("20ms", "1h")));
+    feed(&sandbox, 0..1);
+    let job = Job::start(&sandbox);
+    let begun = Instant::now();
+    let sent = || broker.read_with(&topic, Isolation::ReadUncommitted).len();
+    wait_until(|| sent() == 1);
+    // The first epoch is a short one; what comes after it stays in an open transaction.
+    wait_until(|| begun.elapsed() > Duration::from_secs(1));
+    feed(&sandbox, 1..2);
+    wait_until(|| sent() == 2);
+    feed(&sandbox, 2..3);
+    failure(job.end(), ErrorKind::Config);
+    broker.produce(&topic, ["from somebody else"]);
+    let texts: Vec<String> = broker.read(&topic).iter().map(|r| r.text().to_owned()).collect();
+    assert_eq!(texts.last().map(String::as_str), Some("from somebody else"), "{texts:?}");
 }

@@ -95,6 +95,9 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
+        if let Output::ExactlyOnce(transactions) = &self.output {
+            transactions.abandon();
+        }
         self.stop.store(true, Ordering::Release);
         if let Some(watch) = self.watch.take() {
             watch.thread().unpark();

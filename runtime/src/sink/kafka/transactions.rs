@@ -253,6 +253,16 @@ impl Transactions {
         self.turns.iter().for_each(|turn| turn.producer.look());
     }
 
+    /// Gives up what is open, so that readers of the topics need not wait until its time is over.
+    /// Nobody sends any more. What is committed is sent again from its segments.
+    pub fn abandon(&self) {
+        let open = |turn: &&Turn| turn.open.load(Ordering::Acquire) != 0;
+        for turn in self.turns.iter().filter(open) {
+            // Where it is being committed, or no broker answers, it ends by itself.
+            let _ = turn.producer.client.abort_transaction(TRY);
+        }
+    }
+
     fn remind(&self, last: Epoch) -> Result<()> {
         let turn = &self.turns[self.staged.load(Ordering::Acquire) as usize % 2];
         let _alone = turn.begin.lock().unwrap_or_else(PoisonError::into_inner);
