@@ -1,7 +1,7 @@
 //! Jobs that run beside a test, and what Kafka sinks are made of.
 
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -13,7 +13,7 @@ use millrace::job::{self, JobOptions, Observer, Progress, Summary};
 use millrace::storage::{LocalStorage, Storage};
 use millrace_tests::broker::{Broker, Record};
 
-use crate::harness::{Running, Sandbox, canonical, checked};
+use crate::harness::{Sandbox, canonical, checked};
 
 /// A sink of the rows of `from`, with an id of its own: topics are a test's own.
 pub fn sink(name: &str, from: &str, brokers: &str, topic: &str, more: &str) -> String {
@@ -173,7 +173,7 @@ impl Drop for Job {
 }
 
 /// A running `millrace run`, killed when this is dropped.
-pub struct Process(Running);
+pub struct Process(Child);
 
 impl Process {
     /// Runs the pipeline file that the sandbox has; what it says is lost.
@@ -188,27 +188,34 @@ impl Process {
 
     fn spawn(sandbox: &Sandbox, to: Stdio) -> Self {
         let mut command = sandbox.command(&["run", "pipeline.toml", "--json"]);
-        Self(Running(command.stderr(to).stdin(Stdio::null()).spawn().unwrap()))
+        Self(command.stderr(to).stdin(Stdio::null()).spawn().unwrap())
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.0.0.id().to_string();
+        let id = self.0.id().to_string();
         let mut kill = std::process::Command::new("kill");
         assert!(kill.args([name, &id]).status().unwrap().success());
     }
 
     /// Whether it has not yet ended.
     pub fn runs(&mut self) -> bool {
-        self.0.0.try_wait().unwrap().is_none()
+        self.0.try_wait().unwrap().is_none()
     }
 
     pub fn kill(&mut self) {
-        self.0.0.kill().unwrap();
-        self.0.0.wait().unwrap();
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
     }
 
     pub fn wait(&mut self) -> ExitStatus {
-        self.0.0.wait().unwrap()
+        self.0.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

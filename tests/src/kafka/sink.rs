@@ -7,7 +7,7 @@ use std::fs;
 use millrace::error::ErrorKind;
 use millrace_tests::broker::{Broker, Isolation, Record, unique};
 
-use super::fixture::{Job, failure, id, mark, rows, sink};
+use super::fixture::{FOLLOWED, Job, failure, id, mark, rows, sink};
 use crate::harness::{Sandbox, canonical, canonical_rows, wait_until};
 
 const ORDERS: &str = r#"
@@ -224,18 +224,6 @@ fn rows_for_impossible_topics_and_partitions_become_dead_letters() {
     assert_eq!(codes.iter().filter(|code| **code == "invalid_partition").count(), 2);
 }
 
-const FOLLOWED: &str = r#"
-[checkpoint]
-interval = "1h"
-
-[source.orders]
-type = "file"
-path = "data/*.ndjson"
-format = "ndjson"
-schema = { id = "int64" }
-follow = "10ms"
-"#;
-
 /// Output of an epoch is seen when the epoch is committed, and not before; at least once it is seen
 /// at once.
 #[test]
@@ -245,7 +233,8 @@ fn rows_are_seen_at_once_or_when_their_epoch_is_committed() {
     let sandbox = Sandbox::new();
     sandbox.write("data/0.ndjson", "{\"id\": 0}\n");
     sandbox.pipeline(&format!(
-        "{FOLLOWED}{}{}",
+        "{}{}{}",
+        FOLLOWED.replace("20ms", "1h"),
         sink("exact", "\"orders\"", broker.address(), &exact, ""),
         sink("quick", "\"orders\"", broker.address(), &quick, "delivery = \"at_least_once\""),
     ));
