@@ -1,6 +1,5 @@
 //! What the safe client lacks: records without a copy of the topic's name each, and a flush that
 //! returns as soon as it is done.
-#![allow(unsafe_code, reason = "librdkafka is C; each call says why it is sound")]
 
 use std::ffi::CString;
 use std::os::raw::c_void;
