@@ -1,9 +1,9 @@
 //! Counters of a running job, shared by all lanes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::batch::Partition;
 use crate::time::Watermark;
@@ -198,8 +198,13 @@ impl Lag {
 #[derive(Debug, Default)]
 pub struct Health(Mutex<Faults>);
 
+/// What is wrong is not said again in the log for so long.
+const SILENCE: Duration = Duration::from_secs(60);
+
 #[derive(Debug, Default)]
 struct Faults {
+    /// When the log was told of what.
+    told: HashMap<String, Instant>,
     /// What the source or sink says itself.
     down: Option<Down>,
     /// What the job restarted for, until it is seen to work again.
@@ -237,6 +242,18 @@ impl Health {
     /// What was the job's failure is over.
     pub fn works(&self) {
         self.lock().failed = None;
+    }
+
+    /// Whether the log is to be told of `what`: it may come up many times a second.
+    pub fn is_news(&self, what: &str) -> bool {
+        let mut faults = self.lock();
+        let now = Instant::now();
+        faults.told.retain(|_, at| now.duration_since(*at) < SILENCE);
+        if faults.told.contains_key(what) {
+            return false;
+        }
+        faults.told.insert(what.to_owned(), now);
+        true
     }
 
     /// `None` as long as it answers.

@@ -1,7 +1,7 @@
 //! The client's configuration, its errors and its log.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -137,12 +137,40 @@ pub fn failed(what: impl std::fmt::Display, error: KafkaError) -> Error {
             _ => (ErrorKind::Unavailable, ""),
         },
     };
-    // Configuration errors of the client name the value, which may be secret.
-    let reason = match &error {
+    Error::new(kind, format!("cannot {what}: {}{help}", reason(&error)))
+}
+
+/// Why, without the client's own words for it where there are others.
+fn reason(error: &KafkaError) -> String {
+    use RDKafkaErrorCode as Code;
+    match error {
+        // Configuration errors of the client name the value, which may be secret.
         KafkaError::ClientConfig(_, _, key, _) => format!("it does not take the value of `{key}`"),
-        other => other.to_string(),
-    };
-    Error::new(kind, format!("cannot {what}: {reason}{help}"))
+        KafkaError::ClientCreation(text) => text.clone(),
+        // It says more than its code.
+        KafkaError::Transaction(inner) => inner.string(),
+        other => match other.rdkafka_error_code() {
+            Some(Code::BrokerTransportFailure | Code::AllBrokersDown) => {
+                "no broker answers".to_owned()
+            }
+            Some(Code::OperationTimedOut | Code::RequestTimedOut | Code::MessageTimedOut) => {
+                "no broker has answered in time".to_owned()
+            }
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => "there is none".to_owned(),
+            Some(Code::UnknownPartition) => "there is no such partition".to_owned(),
+            Some(code) => words(code),
+            None => other.to_string(),
+        },
+    }
+}
+
+/// The client's words for an error, without its name for it.
+fn words(code: RDKafkaErrorCode) -> String {
+    let text = code.to_string();
+    let inner = text.split_once(" (").map_or(text.as_str(), |(_, inner)| inner);
+    let inner = inner.strip_suffix(')').unwrap_or(inner);
+    let inner = inner.strip_prefix("Broker: ").or(inner.strip_prefix("Local: ")).unwrap_or(inner);
+    inner.to_owned()
 }
 
 /// Takes the log and the errors of one client.
@@ -150,32 +178,73 @@ pub fn failed(what: impl std::fmt::Display, error: KafkaError) -> Error {
 pub struct Context {
     /// The source or sink, for the log.
     pub name: String,
-    pub health: Arc<Health>,
+    health: Arc<Health>,
+    /// Why the last connection failed.
+    last_failure: Arc<Mutex<Option<String>>>,
+}
+
+impl Context {
+    pub fn new(name: &str, health: &Arc<Health>) -> Self {
+        Self { name: name.to_owned(), health: health.clone(), last_failure: Arc::default() }
+    }
+
+    /// Of a connection that failed: `BROKER: WHY (after 3ms in state CONNECT, ..)`.
+    fn failed_to_connect(&self, text: &str) {
+        let text = text.split(" (after ").next().unwrap_or(text);
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
+    }
+
+    fn no_broker_answers(&self) {
+        let last = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let reason = last.map_or_else(String::new, |last| format!(": {last}"));
+        let reason = format!("no broker answers{reason}");
+        if self.health.is_news("no broker answers") {
+            tracing::warn!("{}: {reason}; trying again", self.name);
+        }
+        self.health.down(reason);
+    }
 }
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         use RDKafkaLogLevel as Level;
         let name = &self.name;
-        // The same properties go to producers and consumers; those of the other kind do no harm.
-        let level = if facility == "CONFWARN" { Level::Debug } else { level };
+        // Of a broker that is away the client speaks many times a second.
+        if facility == "FAIL" {
+            let text = message.split_once("]: ").map_or(message, |(_, text)| text);
+            if !text.contains("Disconnected") {
+                self.failed_to_connect(text);
+            }
+        }
+        let is_news = || self.health.is_news(&format!("{facility}: {message}"));
         match level {
-            Level::Emerg | Level::Alert | Level::Critical | Level::Error => {
+            // The same properties go to producers and consumers; those of the other kind do no harm.
+            _ if matches!(facility, "FAIL" | "CONFWARN") => {
+                tracing::debug!("{name}: {facility}: {message}");
+            }
+            Level::Emerg | Level::Alert | Level::Critical | Level::Error if is_news() => {
                 tracing::warn!("{name}: {facility}: {message}");
             }
             Level::Warning | Level::Notice => tracing::info!("{name}: {facility}: {message}"),
-            Level::Info | Level::Debug => tracing::debug!("{name}: {facility}: {message}"),
+            _ => tracing::debug!("{name}: {facility}: {message}"),
         }
     }
 
     fn stats_raw(&self, _: &[u8]) {}
 
     /// Brokers that don't answer; the client itself goes on trying.
-    fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!("{}: {error}: {reason}", self.name);
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.health.down(format!("no broker answers: {reason}"));
+    fn error(&self, error: KafkaError, text: &str) {
+        use RDKafkaErrorCode as Code;
+        match error.rdkafka_error_code() {
+            Some(Code::AllBrokersDown) => return self.no_broker_answers(),
+            Some(Code::BrokerTransportFailure | Code::Resolve) => self.failed_to_connect(text),
+            Some(Code::OperationTimedOut) => {}
+            _ if self.health.is_news(&error.to_string()) => {
+                return tracing::warn!("{}: {}: {text}", self.name, reason(&error));
+            }
+            _ => {}
         }
+        tracing::debug!("{}: {error}: {text}", self.name);
     }
 }
 

@@ -7,3 +7,4 @@ mod harness;
 mod ready;
 mod sink;
 mod source;
+mod words;

@@ -91,7 +91,7 @@ impl Marker {
         let group = plan.transactional_id.clone();
         config.set("group.id", &group).set("enable.auto.commit", "false");
         config.set("isolation.level", isolation.name());
-        let context = Context { name: name.to_owned(), health: health.clone() };
+        let context = Context::new(name, health);
         let consumer: BaseConsumer<Context> = config
             .create_with_context(context)
             .map_err(|e| failed(format!("open sink `{name}`"), e))?;

@@ -29,6 +29,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 const SLOW: Duration = Duration::from_secs(2);
 /// How long a question to the broker may take.
 pub const ASK: Duration = Duration::from_secs(10);
+/// How long one try of it takes.
+const TRY: Duration = Duration::from_secs(1);
 
 /// A producer with what its lanes share.
 pub struct Producer {
@@ -91,7 +93,7 @@ impl Producer {
         config: &ClientConfig,
         health: &Arc<Health>,
     ) -> Result<Self> {
-        let context = Context { name: name.to_owned(), health: health.clone() };
+        let context = Context::new(name, health);
         let unreachable = AtomicBool::new(false);
         let deliveries = Deliveries { context, unreachable, failure: Mutex::default() };
         let client: BaseProducer<Deliveries> = config
@@ -114,7 +116,15 @@ impl Producer {
     /// Whether the topic is there and a broker answers.
     fn ask_for_topic(&self) -> Result<()> {
         let topic = &self.plan.topic;
-        let found = self.client.client().fetch_metadata(Some(topic), ASK);
+        let until = Instant::now() + ASK;
+        let found = loop {
+            let found = self.client.client().fetch_metadata(Some(topic), TRY);
+            // What the client has to say meanwhile.
+            self.client.poll(Duration::ZERO);
+            if found.is_ok() || Instant::now() >= until {
+                break found;
+            }
+        };
         let found = found.map_err(|e| failed(format!("reach a broker for topic `{topic}`"), e));
         let found = found.inspect_err(|e| self.health.down(e.to_string()))?;
         let error = found.topics().iter().find_map(|topic| topic.error());
@@ -134,8 +144,9 @@ impl Producer {
         let context: &Deliveries = self.client.context();
         if context.unreachable.load(Ordering::Acquire) {
             let topic = Some(self.plan.topic.as_str());
-            if self.client.client().fetch_metadata(topic, Duration::from_secs(1)).is_ok() {
-                context.unreachable.store(false, Ordering::Release);
+        let context = Context::new(name, health);
+        let unreachable = AtomicBool::new(false);
+        let deliveries = Deliveries { context, unreachable, failure: Mutex::default() };
                 self.health.up();
             }
         }

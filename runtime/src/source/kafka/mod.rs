@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crossbeam_channel::unbounded;
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::BaseConsumer;
 use regex::Regex;
 
@@ -56,7 +56,7 @@ const DEFAULTS: &[(&str, &str)] = &[
 pub fn open(name: &str, config: &KafkaSourceConfig, context: &OpenContext) -> Result<Opened> {
     let subscription = subscription(config)?;
     let client = client(name, config, context)?;
-    let client_context = Context { name: name.to_owned(), health: context.health.clone() };
+    let client_context = Context::new(name, &context.health);
     let cluster = Cluster::new(&client, client_context.clone())?;
     let starter = Starter {
         source: name,
@@ -85,8 +85,12 @@ pub fn open(name: &str, config: &KafkaSourceConfig, context: &OpenContext) -> Re
     let rows_max = config.limit_per_epoch.rows;
     let rows_max = rows_max.map(|rows| rows.div_ceil(context.lanes as u64).max(1));
     let mut lanes: Vec<Box<dyn Source>> = Vec::new();
+    // What a lane's client has to say of brokers, that of the monitor says, too; here it would go
+    // past the log, as nobody but the lane takes anything from the client.
+    let mut quiet = client.clone();
+    quiet.set_log_level(RDKafkaLogLevel::Emerg);
     for lane in 0..context.lanes {
-        let reader = BaseConsumer::from_config_and_context(&client, client_context.clone());
+        let reader = BaseConsumer::from_config_and_context(&quiet, client_context.clone());
         let reader = reader.map_err(|e| kafka::failed(format_args!("read source `{name}`"), e))?;
         let reader = Reader::new(reader);
         let reader = reader.ok_or_else(|| Error::internal("a consumer without a queue"))?;

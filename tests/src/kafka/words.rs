@@ -1,0 +1,48 @@
+//! What a user is told: on standard error, while a broker is away.
+
+use std::fs;
+
+use millrace_tests::broker::Broker;
+
+use super::fixture::{Process, quick_ids, ready, sink};
+use crate::harness::{Sandbox, wait_until};
+
+/// The client speaks of a lost broker many times a second, to whoever listens or not. The log says
+/// it once for each source and sink, and why; and the tries of the job.
+#[test]
+fn the_log_says_once_that_no_broker_answers() {
+    let broker = Broker::own();
+    let (from, to) = (broker.topic("from", 1), broker.topic("to", 1));
+    let sandbox = Sandbox::new();
+    let address = broker.address();
+    let sink = sink("out", "\"orders\"", address, &to, "format = \"raw\"");
+    sandbox.pipeline(&format!(
+        "[checkpoint]\ninterval = \"20ms\"\n[restart]\ndelay_max = \"100ms\"\n\
+         [source.orders]\ntype = \"kafka\"\nbrokers = \"{address}\"\ntopics = [\"{from}\"]\n\
+         format = \"raw\"\n{sink}"
+    ));
+    let log = sandbox.path("log");
+    let process = Process::start_to(&sandbox, &log);
+    broker.produce(&from, ["{\"id\": 0}"]);
+    wait_until(|| quick_ids(&broker, &to) == [0] && ready(&sandbox, &[]).1);
+    broker.kill();
+    let told = || ready(&sandbox, &[]).0;
+    wait_until(|| {
+        let told = told();
+        told.contains("orders: ") && told.contains("sink.out: no broker answers")
+    });
+    broker.start();
+    broker.produce(&from, ["{\"id\": 1}"]);
+    wait_until(|| quick_ids(&broker, &to) == [0, 1] && ready(&sandbox, &[]).1);
+    process.signal("-INT");
+    let text = fs::read_to_string(log).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('{')).collect();
+    for name in ["orders", "sink.out"] {
+        let start = format!("{name}: no broker answers");
+        let said = lines.iter().filter(|line| line.contains(&start)).count();
+        assert_eq!(said, 1, "{name}: {text}");
+    }
+    let why = format!("{address}/");
+    assert!(lines.iter().any(|line| line.contains(&why)), "{text}");
+    assert_eq!(lines.len(), 2, "{text}");
+}
