@@ -172,6 +172,10 @@ impl ClientContext for Context {
 
     /// Brokers that don't answer; the client itself goes on trying.
     fn error(&self, error: KafkaError, reason: &str) {
+        // A consumer that is closed says so of what it has not given.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         tracing::warn!("{}: {error}: {reason}", self.name);
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.health.down(format!("no broker answers: {reason}"));
