@@ -236,6 +236,8 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, text: &str) {
         use RDKafkaErrorCode as Code;
         match error.rdkafka_error_code() {
+            // A consumer that is closed says so of what it has not given.
+            Some(Code::PartitionEOF) => return,
             Some(Code::AllBrokersDown) => return self.no_broker_answers(),
             Some(Code::BrokerTransportFailure | Code::Resolve) => self.failed_to_connect(text),
             Some(Code::OperationTimedOut) => {}

@@ -144,9 +144,8 @@ impl Producer {
         let context: &Deliveries = self.client.context();
         if context.unreachable.load(Ordering::Acquire) {
             let topic = Some(self.plan.topic.as_str());
-        let context = Context::new(name, health);
-        let unreachable = AtomicBool::new(false);
-        let deliveries = Deliveries { context, unreachable, failure: Mutex::default() };
+            if self.client.client().fetch_metadata(topic, TRY).is_ok() {
+                context.unreachable.store(false, Ordering::Release);
                 self.health.up();
             }
         }

@@ -98,7 +98,7 @@ struct Ready {
 }
 
 enum What {
-    Made(Made),
+    Made(Box<Made>),
     /// There is nothing from this offset on.
     End(u64),
     /// The client refuses this offset.
@@ -453,7 +453,7 @@ impl Sorter<'_> {
 
     fn close(&mut self, at: usize) -> Result<()> {
         if let Some(rows) = self.open[at].take() {
-            let made = rows.finish(&self.partitions[at].place, self.plan)?;
+            let made = Box::new(rows.finish(&self.partitions[at].place, self.plan)?);
             self.ready.push_back(Ready { at, what: What::Made(made) });
         }
         Ok(())

@@ -179,3 +179,58 @@ fn lag_is_told_and_comes_to_nothing() {
     assert!(told.lag.iter().any(|lag| (1..=1000).contains(lag)), "{:?}", told.lag);
     assert_eq!(told.lag.last(), Some(&0));
 }
+
+/// A broker that is away makes the source wait, whatever it was doing: nothing ends, fails or is
+/// lost, and it is said that the broker is away.
+#[test]
+fn a_broker_that_is_away_is_waited_for() {
+    let broker = Broker::own();
+    let topic = broker.topic("away", 3);
+    broker.produce(&topic, numbers(0..50));
+    let sandbox = Sandbox::new();
+    sandbox.pipeline(&(endless(&broker, &named(&topic), "") + SINK));
+    let mut child = sandbox.command(&["run", "pipeline.toml", "--quiet"]).spawn().unwrap();
+    wait_until(|| lines(&sandbox).len() == 50);
+    broker.kill();
+    let ready = || sandbox.millrace(&["ready", "pipeline.toml"]).status.success();
+    wait_until(|| !ready());
+    broker.start();
+    wait_until(ready);
+    broker.produce(&topic, numbers(50..100));
+    wait_until(|| lines(&sandbox).len() == 100);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Nor does it look like the end of what there is.
+    broker.produce(&topic, numbers(100..5000));
+    let proxy = broker.proxy();
+    let once = once(&broker, &named(&topic), "limit_per_epoch = { rows = 100 }");
+    let once = once.replace(broker.address(), &proxy.address());
+    sandbox.pipeline(&(once + SINK));
+    let mut child = sandbox.command(&["run", "pipeline.toml", "--quiet"]).spawn().unwrap();
+    wait_until(|| lines(&sandbox).len() > 200);
+    proxy.cut();
+    wait_until(|| !ready());
+    assert!(child.try_wait().unwrap().is_none(), "it took a broker that is away for the end");
+    proxy.heal();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(lines(&sandbox), numbers(0..5000));
+}
+
+/// The command tells programs how far each partition is.
+#[test]
+fn the_command_tells_lag_as_json() {
+    let broker = Broker::shared();
+    let topic = broker.topic("told", 1);
+    broker.produce(&topic, numbers(0..7));
+    let sandbox = Sandbox::new();
+    sandbox.pipeline(&(once(broker, &named(&topic), "") + SINK));
+    let output = sandbox.millrace(&["run", "pipeline.toml", "--json"]);
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stderr).unwrap();
+    let end = text.lines().find(|line| line.contains("\"event\":\"end\"")).unwrap();
+    let end: serde_json::Value = serde_json::from_str(end).unwrap();
+    let source = &end["sources"]["s"];
+    assert_eq!((&source["records_lag"], &source["records_lost"]), (&0.into(), &0.into()));
+    let partition = &source["partitions"][format!("{topic}/0")];
+    assert_eq!((&partition["end_offset"], &partition["latest_offset"]), (&7.into(), &7.into()));
+}
