@@ -104,7 +104,12 @@ impl<'a> Shared<'a> {
                 Stage::Sink(sink::open(name, plan, port, context)?)
             }
             NodeKind::Letters(plan) => Stage::Operator(Box::new(Letters::new(plan))),
-            NodeKind::Records(plan) => Stage::Operator(Box::new(Records::new(name, plan))),
+            NodeKind::Records(plan) => {
+                let sink = name.trim_end_matches("#records").to_owned();
+                let connections = context.connections.clone();
+                let partitions = move |topic: &str| connections.partitions(&sink, topic);
+                Stage::Operator(Box::new(Records::new(name, plan, Arc::new(partitions))))
+            }
             NodeKind::Window(_) | NodeKind::Dedup(_) | NodeKind::Keyed(_) | NodeKind::Queue(_) => {
                 return Err(Error::internal("a step with state outside of a keyed task"));
             }

@@ -1,10 +1,11 @@
 //! Rows to the records of a Kafka sink: key, value, headers.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, RecordBatch, StructArray,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryBuilder, RecordBatch, StringArray, StructArray,
 };
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{Field, FieldRef, Int32Type};
@@ -26,20 +27,24 @@ const TOPIC_BYTES_MAX: usize = 249;
 /// About what a record's frame takes, beside its parts.
 const FRAME_BYTES: usize = 64;
 
+/// How many partitions a topic has; `None` if there is no such topic.
+pub type Partitions = Arc<dyn Fn(&str) -> Result<Option<i32>> + Send + Sync>;
+
 pub struct Records {
     plan: RecordsPlan,
     refuser: Refuser,
+    partitions: Partitions,
 }
 
 impl Records {
-    pub fn new(sink: &str, plan: &RecordsPlan) -> Self {
+    pub fn new(sink: &str, plan: &RecordsPlan, partitions: Partitions) -> Self {
         let refuser = Refuser { step: sink.to_owned(), plugin: None };
-        Self { plan: plan.clone(), refuser }
+        Self { plan: plan.clone(), refuser, partitions }
     }
 
     /// Sends on the records of `rows` that a topic takes; the others' rows become dead letters.
     fn send(&self, rows: &Batch, records: RecordBatch, out: &mut Outputs) -> Result<()> {
-        let refusals = self.refusals(&records);
+        let refusals = self.refusals(&records)?;
         if refusals.is_empty() {
             out.emit(MAIN, Batch::new(records, rows.origin.clone()));
             return Ok(());
@@ -53,11 +58,12 @@ impl Records {
     }
 
     /// The records that no broker would take, and why.
-    fn refusals(&self, records: &RecordBatch) -> Vec<Refusal> {
+    fn refusals(&self, records: &RecordBatch) -> Result<Vec<Refusal>> {
         let topics = records.column_by_name("topic").map(|column| column.as_string::<i32>());
         let partitions =
             records.column_by_name("partition").map(|column| column.as_primitive::<Int32Type>());
         let max = self.plan.bytes_max;
+        let counts = self.counts(topics, partitions.is_some())?;
         let refusal = |(row, size): (usize, usize)| {
             let topic = topics.and_then(|column| column.is_valid(row).then(|| column.value(row)));
             let partition =
@@ -68,8 +74,15 @@ impl Records {
                      digits, dots, dashes and underscores"
                 );
                 Some(Refusal::new(row, "invalid_topic", message))
-            } else if let Some(number) = partition.filter(|number| *number < 0) {
-                let message = format!("no partition has the number {number}");
+            } else if let Some(name) = topic.filter(|name| counts.get(name) == Some(&None)) {
+                let message = format!("there is no topic `{name}`");
+                Some(Refusal::new(row, "unknown_topic", message))
+            } else if let Some(number) = partition.filter(|number| {
+                let count = counts.get(topic.unwrap_or(&self.plan.default_topic));
+                !(0..count.copied().flatten().unwrap_or(i32::MAX)).contains(number)
+            }) {
+                let topic = topic.unwrap_or(&self.plan.default_topic);
+                let message = format!("topic `{topic}` has no partition {number}");
                 Some(Refusal::new(row, "invalid_partition", message))
             } else if size > max {
                 let message = format!(
@@ -81,7 +94,25 @@ impl Records {
                 None
             }
         };
-        sizes(records).into_iter().enumerate().filter_map(refusal).collect()
+        Ok(sizes(records).into_iter().enumerate().filter_map(refusal).collect())
+    }
+
+    /// How many partitions the topics have that rows choose, and the default one if rows choose
+    /// its partition.
+    fn counts<'a>(
+        &'a self,
+        topics: Option<&'a StringArray>,
+        default: bool,
+    ) -> Result<HashMap<&'a str, Option<i32>>> {
+        let mut counts = HashMap::new();
+        let chosen = topics.into_iter().flat_map(|topics| topics.iter().flatten());
+        let chosen = chosen.filter(|name| is_topic(name));
+        for topic in chosen.chain(default.then_some(self.plan.default_topic.as_str())) {
+            if !counts.contains_key(topic) {
+                counts.insert(topic, (self.partitions)(topic)?);
+            }
+        }
+        Ok(counts)
     }
 }
 

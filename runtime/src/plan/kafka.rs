@@ -20,6 +20,8 @@ pub struct RecordsPlan {
     pub timestamp: Option<Arc<dyn PhysicalExpr>>,
     /// By name, in the order of the columns.
     pub headers: Vec<(String, Arc<dyn PhysicalExpr>)>,
+    /// Of records without a topic of their own.
+    pub default_topic: String,
     /// A record with more bytes is refused.
     pub bytes_max: usize,
     /// Of the records; see [`RecordColumns`].

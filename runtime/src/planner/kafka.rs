@@ -190,6 +190,7 @@ impl Builder<'_> {
             key,
             timestamp,
             headers,
+            default_topic: config.topic.to_string(),
             bytes_max,
             schema: schema.clone(),
         };

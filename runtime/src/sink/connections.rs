@@ -78,6 +78,14 @@ impl Connections {
         Ok(connection.output.clone())
     }
 
+    /// How many partitions a topic has, as a Kafka sink knows it; `None` if there is none.
+    ///
+    /// # Errors
+    /// If there is no such sink, or no broker answers.
+    pub fn partitions(&self, sink: &str, topic: &str) -> Result<Option<i32>> {
+        self.kafka(sink)?.producer().partitions(topic)
+    }
+
     /// Publishes what was committed up to `last` and may not be in sight. Returns the sinks of
     /// which all is.
     ///
@@ -150,6 +158,10 @@ impl Connections {
             Some(_) => Err(Error::config("this build of Millrace has no Kafka")),
             None => Ok(Self {}),
         }
+    }
+
+    pub fn partitions(&self, _: &str, _: &str) -> Result<Option<i32>> {
+        Err(Error::config("this build of Millrace has no Kafka"))
     }
 
     pub fn recover(

@@ -209,7 +209,9 @@ fn rows_for_impossible_topics_and_partitions_become_dead_letters() {
     let long = "x".repeat(250);
     let names = ["", ".", "..", "a b", "ü", &long];
     let mut lines =
-        "{\"id\": 0, \"p\": 1}\n{\"id\": 9, \"p\": -1}\n{\"id\": 10, \"p\": -2}\n".to_owned();
+        "{\"id\": 0, \"p\": 1}\n{\"id\": 9, \"p\": -1}\n{\"id\": 10, \"p\": -2}\n{\"id\": 11, \"p\": 2}\n\
+         {\"id\": 12, \"user\": \"nowhere\"}\n"
+            .to_owned();
     for (id, name) in names.iter().enumerate() {
         writeln!(lines, "{{\"id\": {}, \"user\": \"{name}\", \"p\": 0}}", id + 1).unwrap();
     }
@@ -221,7 +223,8 @@ fn rows_for_impossible_topics_and_partitions_become_dead_letters() {
     let letters = sandbox.letters();
     let codes: Vec<&str> = letters.iter().map(|letter| letter.text("code")).collect();
     assert_eq!(codes.iter().filter(|code| **code == "invalid_topic").count(), names.len());
-    assert_eq!(codes.iter().filter(|code| **code == "invalid_partition").count(), 2);
+    assert_eq!(codes.iter().filter(|code| **code == "invalid_partition").count(), 3);
+    assert_eq!(codes.iter().filter(|code| **code == "unknown_topic").count(), 1);
 }
 
 /// Output of an epoch is seen when the epoch is committed, and not before; at least once it is seen

@@ -44,6 +44,16 @@ pub enum Output {
     AtLeastOnce(Arc<Producer>),
 }
 
+impl Output {
+    /// One of its producers.
+    pub fn producer(&self) -> &Producer {
+        match self {
+            Self::ExactlyOnce(transactions) => transactions.producer(),
+            Self::AtLeastOnce(producer) => producer,
+        }
+    }
+}
+
 /// A sink's connection to its brokers, for one attempt at a job.
 pub struct Connection {
     pub output: Output,

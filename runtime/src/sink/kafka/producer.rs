@@ -29,6 +29,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 const SLOW: Duration = Duration::from_secs(2);
 /// How long a question to the broker may take.
 pub const ASK: Duration = Duration::from_secs(10);
+/// What was found out of a topic counts for so long.
+const REMEMBER: Duration = Duration::from_secs(5);
 /// How long one try of it takes.
 const TRY: Duration = Duration::from_secs(1);
 
@@ -38,6 +40,8 @@ pub struct Producer {
     topics: Mutex<HashMap<String, Arc<Topic>>>,
     default_topic: Topic,
     pub client: BaseProducer<Deliveries>,
+    /// How many partitions topics had when the broker was asked.
+    partitions: Mutex<HashMap<String, (Option<i32>, Instant)>>,
     /// Shared by lanes that send; whoever flushes has it alone, as the client waits for an empty
     /// queue and other lanes would keep it full.
     filling: RwLock<()>,
@@ -105,6 +109,7 @@ impl Producer {
             topics: Mutex::default(),
             default_topic: topic,
             client,
+            partitions: Mutex::default(),
             filling: RwLock::default(),
             plan: plan.clone(),
             health: health.clone(),
@@ -135,6 +140,28 @@ impl Producer {
                 Ok(())
             }
         }
+    }
+
+    /// How many partitions a topic has; `None` if there is no such topic, or there was none a
+    /// moment ago. More than there were may be there since.
+    ///
+    /// # Errors
+    /// If no broker answers.
+    pub fn partitions(&self, topic: &str) -> Result<Option<i32>> {
+        let mut known = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((count, asked)) = known.get(topic)
+            && asked.elapsed() < REMEMBER
+        {
+            return Ok(*count);
+        }
+        let found = self.client.client().fetch_metadata(Some(topic), ASK);
+        let found = found.map_err(|e| failed(format!("look for topic `{topic}`"), e))?;
+        let found = found.topics().iter().find(|found| found.name() == topic);
+        let count = found
+            .filter(|found| found.error().is_none())
+            .map(|found| i32::try_from(found.partitions().len()).unwrap_or(i32::MAX));
+        known.insert(topic.to_owned(), (count, Instant::now()));
+        Ok(count)
     }
 
     /// Hears what has happened, and asks brokers that were away whether they are back. One that

@@ -248,6 +248,11 @@ impl Transactions {
         if reminded.elapsed() < REMIND { Ok(()) } else { self.remind(last) }
     }
 
+    /// One of the two.
+    pub fn producer(&self) -> &Producer {
+        &self.turns[0].producer
+    }
+
     /// Hears what has happened to both producers.
     pub fn look(&self) {
         self.turns.iter().for_each(|turn| turn.producer.look());
