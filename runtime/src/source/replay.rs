@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::BinaryArray;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, BinaryArray, RecordBatch, new_null_array};
+use arrow::datatypes::{DataType, SchemaRef};
 use serde::Deserialize;
 
 use super::{Activity, OpenContext, Poll, Position, Positions, Reading, Source};
-use crate::batch::{Batch, Origin, Partition};
+use crate::batch::{Batch, Origin, Partition, record_batch};
 use crate::codec::decode_payloads;
-use crate::dead_letter;
+use crate::dead_letter::{self, Encoding};
 use crate::error::{Error, Result};
 use crate::plan::ReplayPlan;
 
@@ -87,11 +87,13 @@ impl ReplayReader {
     fn read(&mut self, path: &std::path::Path) -> Result<()> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
         let mut payloads: Vec<Vec<u8>> = Vec::new();
+        let mut are_records = true;
         for line in text.lines() {
             let letter: Letter = serde_json::from_str(line).map_err(|e| {
                 Error::corrupt(format!("{} holds no dead letters", path.display())).with(e)
             })?;
             if letter.step == self.step && !CUT_CODES.contains(&letter.code.as_str()) {
+                are_records &= letter.encoding != Encoding::Json.name();
                 payloads.push(dead_letter::bytes(&letter.encoding, &letter.payload)?);
             }
         }
@@ -107,7 +109,11 @@ impl ReplayReader {
         }
         let payloads = &payloads[first..];
         for part in payloads.chunks(self.batch_rows) {
-            let rows = decode_payloads(&self.schema, BinaryArray::from_iter_values(part))?;
+            let payloads = BinaryArray::from_iter_values(part);
+            let rows = match are_records {
+                true => records(&self.schema, payloads)?,
+                false => decode_payloads(&self.schema, payloads)?,
+            };
             let origin = Origin::consecutive(partition.clone(), first as u64);
             first += part.len();
             let position =
@@ -115,5 +121,18 @@ impl ReplayReader {
             self.waiting.push_back((Batch::new(rows, origin), position));
         }
         Ok(())
+    }
+}
+
+/// Records as they came in. What stood beside them is not in their dead letters.
+fn records(schema: &SchemaRef, payloads: BinaryArray) -> Result<RecordBatch> {
+    let rows = payloads.len();
+    match schema.fields().as_ref() {
+        [record, beside @ ..] if *record.data_type() == DataType::Binary => {
+            let beside = beside.iter().map(|field| new_null_array(field.data_type(), rows));
+            let columns = std::iter::once(Arc::new(payloads) as ArrayRef).chain(beside);
+            record_batch(schema.clone(), columns.collect(), rows)
+        }
+        _ => decode_payloads(schema, payloads),
     }
 }

@@ -18,7 +18,7 @@ use crate::config::Trigger;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::{self, Context};
 use crate::metrics::SourceMetrics;
-use crate::source::{Activity, Poll, Position, Reading, Source};
+use crate::source::{Activity, Identity, Poll, Position, Reading, Source};
 
 /// How often the client's log is passed on.
 const LISTEN_EVERY: Duration = Duration::from_millis(100);
@@ -130,7 +130,7 @@ impl KafkaLane {
         for news in self.options.shared.hear(self.options.lane) {
             match news {
                 News::Begin(begin) => self.begin(begin, &mut begun)?,
-                News::Move { partition, to, id } => self.move_to(&partition, to, id)?,
+                News::Move { partition, to, end, id } => self.move_to(&partition, (to, end), id)?,
                 News::Gone { partition } => self.part(&partition)?,
                 News::Fail(error) => return Err(error),
             }
@@ -174,8 +174,8 @@ impl KafkaLane {
     fn move_to(
         &mut self,
         (topic, number): &TopicPartition,
-        to: u64,
-        id: Option<crate::source::Identity>,
+        (to, end): (u64, Option<u64>),
+        id: Option<Identity>,
     ) -> Result<()> {
         let Some(at) = self.find(topic, *number) else { return Ok(()) };
         let mut list = TopicPartitionList::new();
@@ -190,6 +190,10 @@ impl KafkaLane {
         partition.changed = true;
         partition.ended = None;
         partition.stuck = false;
+        if let (Some(target), Some(end)) = (&mut partition.target, end) {
+            // What was to be read up to there is no longer there to be read.
+            *target = end;
+        }
         Ok(())
     }
 

@@ -296,7 +296,7 @@ impl Running {
             // What was wrong has passed, or is not known yet: bounds come with the next look.
             if bounds.is_some() && self.stuck.remove(partition) {
                 let partition = partition.clone();
-                monitor.shared.tell(lane, News::Move { partition, to: offset, id });
+                monitor.shared.tell(lane, News::Move { partition, to: offset, end: None, id });
             }
             return;
         };
@@ -320,8 +320,9 @@ impl Running {
             Some(to) => {
                 tracing::warn!("source `{source}`: {text}; going on at offset {to}");
                 known.id = id;
+                let end = bounds.map(|bounds| bounds.end);
                 let partition = partition.clone();
-                monitor.shared.tell(lane, News::Move { partition, to, id });
+                monitor.shared.tell(lane, News::Move { partition, to, end, id });
             }
             None => {
                 tracing::warn!("source `{source}`: {text}; going on without it");

@@ -36,7 +36,8 @@ pub enum News {
     /// Read this partition too.
     Begin(Begin),
     /// Go on elsewhere: what came next in this partition is gone.
-    Move { partition: TopicPartition, to: u64, id: Option<Identity> },
+    /// `end`: where it ends now, if it is not what it was.
+    Move { partition: TopicPartition, to: u64, end: Option<u64>, id: Option<Identity> },
     /// Read this partition no more.
     Gone { partition: TopicPartition },
     /// The source can't go on.

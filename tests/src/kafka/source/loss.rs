@@ -131,6 +131,32 @@ fn a_topic_that_is_made_anew_while_it_runs() {
     }
 }
 
+/// What was to be read at the start is gone with its topic: the end is where the new one ends.
+#[test]
+fn available_now_ends_although_a_topic_is_made_anew() {
+    let broker = Broker::shared();
+    let topic = broker.topic("shorter", 1);
+    let padded = |n: usize| Message::new(format!("{n:05}{}", " ".repeat(600_000)));
+    broker.produce(&topic, (0..40).map(padded));
+    let sandbox = Sandbox::new();
+    let few = "limit_per_epoch = { rows = 2 }\n\
+               properties = { \"queued.max.messages.kbytes\" = 1 }";
+    let more = format!("{}\n{few}", policy("earliest"));
+    let mut renewed = false;
+    let (_, ended) = watch(&sandbox, &(once(broker, &named(&topic), &more) + SINK), || {
+        if !renewed && lines(&sandbox).len() >= 4 {
+            broker.delete_topic(&topic);
+            broker.create_topic(&topic, 1, &[]);
+            broker.produce(&topic, ["new 0", "new 1", "new 2"]);
+            renewed = true;
+        }
+        false
+    });
+    ended.unwrap();
+    let new = lines(&sandbox).into_iter().filter(|line| line.starts_with("new")).count();
+    assert_eq!(new, 3);
+}
+
 /// A topic that goes is said to be gone, before the start and while it runs.
 #[test]
 fn a_topic_that_vanishes() {

@@ -123,6 +123,28 @@ fn a_poison_record_becomes_a_dead_letter_with_its_place() {
     assert_eq!(places, [1, 2, 3, 5].map(place));
 }
 
+/// A dead letter can be given to its source again once the columns are mended; what stood beside
+/// the record is gone by then.
+#[test]
+fn a_dead_letter_is_replayed_without_what_stood_beside_it() {
+    let broker = Broker::shared();
+    let topic = broker.topic("replayed", 1);
+    broker.produce(&topic, ["{\"a\": 1}", "{\"a\": \"x\"}"]);
+    let sandbox = Sandbox::new();
+    let pipeline = |column: &str| {
+        let more =
+            format!("format = \"json\"\nschema = {{ a = \"{column}\" }}\nmetadata = [\"offset\"]");
+        once(broker, &named(&topic), &more) + ROWS
+    };
+    sandbox.run(&pipeline("int64"));
+    assert_eq!(sandbox.letters().len(), 1);
+    sandbox.pipeline(&pipeline("string"));
+    let replayed = sandbox.millrace(&["dlq", "replay", "pipeline.toml"]);
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    let expected = canonical_rows(["{\"a\": 1, \"offset\": 0}", "{\"a\": \"x\"}"]);
+    assert_eq!(sandbox.rows("out"), expected);
+}
+
 /// A null value is no empty value, and the file says what becomes of it.
 #[test]
 fn tombstones_go_where_the_file_says() {
