@@ -1,9 +1,11 @@
 //! Kafka, against a real broker.
 
+
 mod faults;
 mod fencing;
 mod fixture;
 mod harness;
+mod mock;
 mod ready;
 mod sink;
 mod source;
