@@ -4,7 +4,7 @@ WASM_TARGET := wasm32-unknown-unknown
 PLUGINS := safe_parse enrich fraud_rules velocity sessionize top_k haversine
 MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
 
-.PHONY: demo demo-kafka test build plugins test-plugins kafka bench flights setup clean
+.PHONY: demo demo-kafka test kill-rounds build plugins test-plugins kafka bench flights setup clean
 
 # Runs the main job on made-up transactions: no server, no set-up.
 demo: setup build plugins
@@ -17,6 +17,12 @@ demo-kafka: setup build plugins kafka
 # Everything that the tests need is built first.
 test: setup plugins test-plugins kafka
 	cargo test --workspace
+
+# The process between Kafka topics, killed so many times; `make test` does it a few times.
+KILL_ROUNDS ?= 200
+kill-rounds: setup plugins kafka
+	cargo build --workspace
+	MILLRACE_KILL_ROUNDS=$(KILL_ROUNDS) cargo test --workspace --test front_door killed_again
 
 build: setup
 	cargo build --release --workspace

@@ -14,6 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::metrics::Health;
 use crate::plan::{ProbeError, ProbeKey};
 
+/// A broker that is back is to be found soon; the client's own bound is 10 seconds.
+const RECONNECT_MS_MAX: &str = "1000";
+
 /// Properties that Millrace sets itself, with what to write instead.
 const OURS: &[(&str, &str)] = &[
     ("bootstrap.servers", "write `brokers`"),
@@ -41,6 +44,7 @@ pub fn client_config(
 ) -> Result<ClientConfig> {
     let mut config = ClientConfig::new();
     config.set_log_level(RDKafkaLogLevel::Info);
+    config.set("reconnect.backoff.max.ms", RECONNECT_MS_MAX);
     for (key, value) in defaults {
         config.set(*key, *value);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Cursor, Read};
 use std::process::Stdio;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::{Client, DefaultClientContext};
@@ -360,7 +360,15 @@ fn producer(client: &ClientConfig) -> BaseProducer<Deliveries> {
 /// How many partitions of the topic can be used. A client that has asked for that knows its broker,
 /// and needs no second to find it when it is to produce or consume.
 fn partitions<C: ClientContext>(client: &Client<C>, topic: &str) -> i32 {
-    let metadata = client.fetch_metadata(Some(topic), PATIENCE).unwrap();
+    let begun = Instant::now();
+    let metadata = loop {
+        // On a busy machine a connection may fail.
+        match client.fetch_metadata(Some(topic), PATIENCE) {
+            Err(KafkaError::MetadataFetch(RDKafkaErrorCode::BrokerTransportFailure))
+                if begun.elapsed() < PATIENCE => {}
+            found => break found.unwrap(),
+        }
+    };
     let partitions = metadata.topics()[0].partitions();
     let led = partitions.iter().filter(|partition| partition.leader() >= 0);
     i32::try_from(led.count()).unwrap()

@@ -129,10 +129,14 @@ impl Fixture {
         job::run(&checked.plan, &checked.plugins, &options, observer)
     }
 
+    /// The ids of all rows with which nothing is wrong.
+    pub fn good_ids(&self) -> impl Iterator<Item = usize> {
+        (0..self.input.files * self.input.rows_per_file).filter(|id| fault(*id) == Fault::None)
+    }
+
     /// What the directory of a sink must hold in the end.
     pub fn expected_rows(&self) -> Vec<Row> {
-        let good =
-            (0..self.input.files * self.input.rows_per_file).filter(|id| fault(*id) == Fault::None);
+        let good = self.good_ids();
         let mut rows: Vec<Row> = good.map(|id| Row::new(id, country(id), amount(id))).collect();
         rows.sort();
         rows

@@ -1,13 +1,14 @@
 //! Jobs that run beside a test, and what Kafka sinks are made of.
 
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use millrace::error::{Error, ErrorKind};
 use millrace::job::{self, JobOptions, Observer, Progress, Summary};
 use millrace::storage::{LocalStorage, Storage};
@@ -99,15 +100,12 @@ pub struct Job {
 #[derive(Default)]
 struct Heard {
     restarts: Mutex<Vec<String>>,
-    epoch: AtomicU64,
 }
 
 struct Ear(Arc<Heard>);
 
 impl Observer for Ear {
-    fn progress(&mut self, progress: &Progress) {
-        self.0.epoch.store(progress.epoch.0, Ordering::Release);
-    }
+    fn progress(&mut self, _: &Progress) {}
 
     fn restart(&mut self, error: &Error, _: Duration) {
         self.0.restarts.lock().unwrap().push(error.to_string());
@@ -138,11 +136,6 @@ impl Job {
     /// What the job started again for.
     pub fn restarts(&self) -> Vec<String> {
         self.heard.restarts.lock().unwrap().clone()
-    }
-
-    /// The last committed epoch that was told of.
-    pub fn epoch(&self) -> u64 {
-        self.heard.epoch.load(Ordering::Acquire)
     }
 
     /// Whether it has ended by itself.
@@ -186,6 +179,20 @@ impl Process {
         Self::spawn(sandbox, std::fs::File::create(path).unwrap().into())
     }
 
+    /// As [`start`](Self::start), with the lines of standard error, as they come.
+    pub fn start_heard(sandbox: &Sandbox) -> (Self, Receiver<String>) {
+        let mut process = Self::spawn(sandbox, Stdio::piped());
+        let said = BufReader::new(process.0.stderr.take().unwrap());
+        let (sender, lines) = unbounded();
+        std::thread::spawn(move || {
+            for line in said.lines().map_while(Result::ok) {
+                // A test that has ended needs no more lines.
+                let _ = sender.send(line);
+            }
+        });
+        (process, lines)
+    }
+
     fn spawn(sandbox: &Sandbox, to: Stdio) -> Self {
         let mut command = sandbox.command(&["run", "pipeline.toml", "--json"]);
         Self(command.stderr(to).stdin(Stdio::null()).spawn().unwrap())
@@ -202,9 +209,11 @@ impl Process {
         self.0.try_wait().unwrap().is_none()
     }
 
+    /// `kill -9`. It must not have ended before.
     pub fn kill(&mut self) {
         self.0.kill().unwrap();
-        self.0.wait().unwrap();
+        let status = self.0.wait().unwrap();
+        assert_eq!(status.signal(), Some(9), "it ended by itself");
     }
 
     pub fn wait(&mut self) -> ExitStatus {

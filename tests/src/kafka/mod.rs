@@ -1,10 +1,10 @@
 //! Kafka, against a real broker.
 
+mod crash;
 mod faults;
 mod fencing;
 mod fixture;
 mod harness;
-mod ready;
+mod mock;
 mod sink;
 mod source;
-mod words;

@@ -2,10 +2,11 @@
 //! nobody reads with.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::producer::ASK;
@@ -19,6 +20,8 @@ use crate::plan::KafkaSinkPlan;
 const PARTITION: i32 = 0;
 /// Begins what stands beside the offset.
 const FORM: &str = "millrace-1";
+/// Between two questions to a coordinator that is not there yet.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Stands for a checkpoint of which nothing is known.
 const UNKNOWN: &str = "-";
 
@@ -107,10 +110,16 @@ impl Marker {
     /// `Unavailable` if the broker does not answer, `Config` if the group is in use for something
     /// else.
     pub fn read(&self) -> Result<Option<Mark>> {
-        let list = self.list(Offset::Invalid, "").map_err(|e| self.unreadable(e))?;
-        let found = self.consumer.committed_offsets(list, ASK).map_err(|e| self.unreadable(e))?;
+        let until = Instant::now() + ASK;
+        let found = loop {
+            match self.ask() {
+                Err(error) if is_moving(&error) && Instant::now() < until => {
+                    std::thread::sleep(PAUSE);
+                }
+                found => break found.map_err(|e| self.unreadable(e))?,
+            }
+        };
         let Some(element) = found.find_partition(&self.topic, PARTITION) else { return Ok(None) };
-        element.error().map_err(|e| self.unreadable(e))?;
         let Offset::Offset(epoch) = element.offset() else { return Ok(None) };
         let mut words = element.metadata().split(' ');
         match (words.next(), words.next(), words.next(), u64::try_from(epoch)) {
@@ -124,6 +133,13 @@ impl Marker {
                 self.group
             ))),
         }
+    }
+
+    fn ask(&self) -> Result<TopicPartitionList, KafkaError> {
+        let list = self.list(Offset::Invalid, "")?;
+        let found = self.consumer.committed_offsets(list, ASK)?;
+        found.elements_for_topic(&self.topic).iter().try_for_each(|element| element.error())?;
+        Ok(found)
     }
 
     /// The offsets that make `mark` part of a transaction, and the group that they are of.
@@ -149,4 +165,16 @@ impl Marker {
     fn unreadable(&self, error: KafkaError) -> Error {
         failed(format!("read the sink's last epoch from group `{}`", self.group), error)
     }
+}
+
+/// Whether the group's coordinator is on its way from one broker to another, or not yet up.
+fn is_moving(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+        )
+    )
 }

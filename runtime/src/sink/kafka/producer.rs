@@ -14,6 +14,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer as _, ProducerContext};
 
 use super::native::{Record, Topic, flush, produce};
+use crate::config::Delivery;
 use crate::error::{Error, Result};
 use crate::kafka::{Context, failed};
 use crate::metrics::Health;
@@ -288,14 +289,32 @@ impl Producer {
     /// Whether all records so far could be delivered.
     fn check(&self) -> Result<()> {
         let context: &Deliveries = self.client.context();
-        let failure = context.failure.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*failure {
+        let failure = context.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match failure {
             None => Ok(()),
             Some((error, topic)) => {
-                let error = failed(format!("deliver a record to topic `{topic}`"), error.clone());
+                let error = self.cause(error);
+                let error = failed(format!("deliver a record to topic `{topic}`"), error);
                 self.health.down(error.to_string());
                 Err(error)
             }
+        }
+    }
+
+    /// Records are thrown away once their transaction has failed; what for is told by the client
+    /// to whoever asks it for something that it can't do in that state.
+    fn cause(&self, error: KafkaError) -> KafkaError {
+        use RDKafkaErrorCode as Code;
+        let thrown_away =
+            matches!(error.rdkafka_error_code(), Some(Code::PurgeQueue | Code::PurgeInflight));
+        if !thrown_away || self.plan.delivery == Delivery::AtLeastOnce {
+            return error;
+        }
+        match self.client.begin_transaction() {
+            Err(KafkaError::Transaction(inner)) if inner.code() != Code::State => {
+                KafkaError::Transaction(inner)
+            }
+            _ => error,
         }
     }
 
