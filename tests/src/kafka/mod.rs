@@ -6,5 +6,7 @@ mod fencing;
 mod fixture;
 mod harness;
 mod mock;
+mod ready;
 mod sink;
 mod source;
+mod words;
