@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -27,6 +28,8 @@ const LISTEN_EVERY: Duration = Duration::from_millis(100);
 const MISSING_MAX: u32 = 3;
 /// How long the last commit to the group is waited for at the end.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
+/// How long its end is waited for where the group knows all.
+const END_MAX: Duration = Duration::from_secs(1);
 /// Of failures that go on, the log hears this often.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
@@ -62,6 +65,9 @@ impl Known {
 struct Handle {
     requests: Sender<Request>,
     ended: Receiver<()>,
+    /// How often there was something to tell the group, and up to which of these times it knows.
+    asked: AtomicU64,
+    told: Arc<AtomicU64>,
 }
 
 impl Follower for Handle {
@@ -71,6 +77,7 @@ impl Follower for Handle {
             (!position.done).then(|| ((topic.to_owned(), number), position.offset))
         };
         let offsets = positions.iter().filter_map(offset).collect();
+        self.asked.fetch_add(1, Ordering::Relaxed);
         // A monitor that is gone has said why.
         let _ = self.requests.send(Request::Committed(offsets));
     }
@@ -79,8 +86,10 @@ impl Follower for Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         let _ = self.requests.send(Request::Close);
+        let knows_all = self.told.load(Ordering::Acquire) == self.asked.load(Ordering::Relaxed);
+        let wait = if knows_all { END_MAX } else { CLOSE_MAX + END_MAX };
         // It may be waiting for a broker that does not answer; then it ends by itself.
-        let _ = self.ended.recv_timeout(CLOSE_MAX + CHECK_EVERY);
+        let _ = self.ended.recv_timeout(wait);
     }
 }
 
@@ -96,6 +105,8 @@ impl Monitor {
     ) -> Result<Box<dyn Follower>> {
         let (ending, ended) = bounded::<()>(1);
         let name = format!("{}-monitor", self.source);
+        let told = Arc::new(AtomicU64::new(0));
+        let telling = told.clone();
         let run = move || {
             // Dropped at the end, which is what the handle waits for.
             let _ending = ending;
@@ -104,6 +115,8 @@ impl Monitor {
                 stuck: BTreeSet::new(),
                 pending: BTreeMap::new(),
                 sent: BTreeMap::new(),
+                asked: 0,
+                told: telling,
                 commit_at: Instant::now(),
                 warned: None,
             }
@@ -111,7 +124,7 @@ impl Monitor {
         };
         let started = std::thread::Builder::new().name(name).spawn(run);
         started.map_err(|e| Error::unavailable("cannot start a thread").with(e))?;
-        Ok(Box::new(Handle { requests, ended }))
+        Ok(Box::new(Handle { requests, ended, asked: AtomicU64::new(0), told }))
     }
 }
 
@@ -123,6 +136,9 @@ struct Running {
     pending: BTreeMap<TopicPartition, u64>,
     /// Offsets that it is being told of.
     sent: BTreeMap<TopicPartition, u64>,
+    /// How often there was something to tell it, and up to which of these times it knows.
+    asked: u64,
+    told: Arc<AtomicU64>,
     /// When it may be told again.
     commit_at: Instant,
     /// When the log was last told that the group does not hear.
@@ -136,7 +152,10 @@ impl Running {
         loop {
             let next = discover_at.map_or(check_at, |at| at.min(check_at));
             match inbox.recv_deadline(next.min(Instant::now() + LISTEN_EVERY)) {
-                Ok(Request::Committed(offsets)) => self.pending.extend(offsets),
+                Ok(Request::Committed(offsets)) => {
+                    self.asked += 1;
+                    self.pending.extend(offsets);
+                }
                 Ok(Request::Ends) => check_at = Instant::now(),
                 Ok(Request::Stuck(partition)) => {
                     if self.stuck.insert(partition) {
@@ -338,6 +357,9 @@ impl Running {
     fn commit(&mut self) {
         while let Some(result) = self.monitor.cluster.committed() {
             self.committed(result);
+        }
+        if self.pending.is_empty() && self.sent.is_empty() {
+            self.told.store(self.asked, Ordering::Release);
         }
         if self.pending.is_empty() || !self.sent.is_empty() || Instant::now() < self.commit_at {
             return;
