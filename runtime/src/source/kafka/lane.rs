@@ -6,16 +6,15 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
-use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::cluster::is_unknown;
-use super::native::{Message, Reader, Taken, TopicPartition};
-use super::rows::{Made, Place, RowPlan, Rows};
+use super::native::{Reader, TopicPartition};
+use super::rows::{Place, RowPlan, Rows};
 use super::shared::{Begin, News, Request, Shared, Watch};
+use super::sort::{Destination, Ready, Sorter, What};
 use crate::batch::Partition;
 use crate::config::Trigger;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::kafka::{self, Context};
 use crate::metrics::SourceMetrics;
 use crate::source::{Activity, Identity, Poll, Position, Reading, Source};
@@ -89,20 +88,6 @@ struct Assigned {
     gone: bool,
     target: Option<u64>,
     watch: Arc<Watch>,
-}
-
-/// Something of one partition.
-struct Ready {
-    at: usize,
-    what: What,
-}
-
-enum What {
-    Made(Box<Made>),
-    /// There is nothing from this offset on.
-    End(u64),
-    /// The client refuses this offset.
-    Stuck,
 }
 
 impl KafkaLane {
@@ -221,11 +206,14 @@ impl KafkaLane {
         let left = self.options.rows_max.map_or(u64::MAX, |max| max - self.rows.min(max));
         let max = self.options.batch_rows.min(usize::try_from(left).unwrap_or(usize::MAX));
         let taken = self.reader.take(max, wait);
+        let exact = self.goal == Goal::Once;
         let mut sorter = Sorter {
             plan: &self.options.plan,
-            partitions: &self.partitions,
+            partition: &|at| {
+                let Assigned { place, target, .. } = &self.partitions[at];
+                Destination { place, target: target.filter(|_| exact) }
+            },
             by_name: &self.by_name,
-            exact: self.goal == Goal::Once,
             open: &mut self.open,
             order: Vec::new(),
             ready: &mut self.ready,
@@ -375,140 +363,4 @@ impl Assigned {
 
 fn offset(at: u64) -> Offset {
     Offset::Offset(i64::try_from(at).unwrap_or(i64::MAX))
-}
-
-/// Sorts messages by partition: one batch for all that were taken of it together.
-struct Sorter<'a> {
-    plan: &'a RowPlan,
-    partitions: &'a [Assigned],
-    by_name: &'a HashMap<String, HashMap<i32, usize>>,
-    /// Whether records from the partition's target on are left alone.
-    exact: bool,
-    open: &'a mut [Option<Rows>],
-    /// The partitions with rows in `open`, in the order in which they came.
-    order: Vec<usize>,
-    ready: &'a mut VecDeque<Ready>,
-}
-
-impl Sorter<'_> {
-    fn sort(&mut self, taken: &Taken) -> Result<()> {
-        let mut first = 0;
-        while first < taken.len() {
-            let message = taken.get(first);
-            // Messages come in runs of one partition.
-            let beside = |at: &usize| taken.get(*at).is_beside(&message);
-            let run = first..(first + 1..taken.len()).find(|at| !beside(at)).unwrap_or(taken.len());
-            first = run.end;
-            let at = self.by_name.get(message.topic());
-            let at = at.and_then(|numbers| numbers.get(&message.partition()).copied());
-            if let (None, Some(at)) = (message.error(), at) {
-                let bytes = run.clone().filter_map(|at| taken.get(at).value()).map(<[u8]>::len);
-                let bytes = bytes.sum::<usize>();
-                self.rows(at).reserve(run.len(), bytes);
-            }
-            for message in run.map(|at| taken.get(at)) {
-                match (message.error(), at) {
-                    (None, Some(at)) => self.record(at, &message)?,
-                    (Some(code), at) => self.error(at, &message, code)?,
-                    // The client gives no records of partitions that it was not told to read.
-                    (None, None) => return Err(Error::internal("a record of another source")),
-                }
-            }
-        }
-        for at in std::mem::take(&mut self.order) {
-            self.close(at)?;
-        }
-        Ok(())
-    }
-
-    fn record(&mut self, at: usize, message: &Message) -> Result<()> {
-        let target = self.partitions[at].target;
-        if self.exact && target.is_some_and(|target| message.offset() as u64 >= target) {
-            return self.end(at, message.offset());
-        }
-        let plan = self.plan;
-        let rows = self.rows(at);
-        rows.push(message, plan);
-        let is_full = rows.is_full();
-        if is_full { self.close(at) } else { Ok(()) }
-    }
-
-    /// The rows of a partition that are being put together.
-    fn rows(&mut self, at: usize) -> &mut Rows {
-        match &mut self.open[at] {
-            Some(rows) => rows,
-            empty => {
-                self.order.push(at);
-                empty.insert(Rows::new())
-            }
-        }
-    }
-
-    /// Nothing that is to be read comes from `offset` on.
-    fn end(&mut self, at: usize, offset: i64) -> Result<()> {
-        self.close(at)?;
-        let mut offset = offset.max(0) as u64;
-        if let Some(target) = self.partitions[at].target.filter(|_| self.exact) {
-            offset = offset.min(target);
-        }
-        self.ready.push_back(Ready { at, what: What::End(offset) });
-        Ok(())
-    }
-
-    fn close(&mut self, at: usize) -> Result<()> {
-        if let Some(rows) = self.open[at].take() {
-            let made = Box::new(rows.finish(&self.partitions[at].place, self.plan)?);
-            self.ready.push_back(Ready { at, what: What::Made(made) });
-        }
-        Ok(())
-    }
-
-    fn error(
-        &mut self,
-        at: Option<usize>,
-        message: &Message,
-        code: RDKafkaErrorCode,
-    ) -> Result<()> {
-        use RDKafkaErrorCode as Code;
-        match (code, at) {
-            (Code::PartitionEOF, Some(at)) => self.end(at, message.offset()),
-            (Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::LogTruncation, Some(at)) => {
-                self.close(at)?;
-                self.ready.push_back(Ready { at, what: What::Stuck });
-                Ok(())
-            }
-            (Code::TopicAuthorizationFailed, _) => {
-                let what = format!("read topic `{}`", message.topic());
-                Err(kafka::failed(what, KafkaError::MessageConsumption(code)))
-            }
-            // What the client can't read it would leave out.
-            (
-                Code::BadMessage
-                | Code::BadCompression
-                | Code::InvalidMessage
-                | Code::InvalidMessageSize
-                | Code::MessageSizeTooLarge
-                | Code::NotImplemented,
-                Some(at),
-            ) => Err(Error::new(
-                ErrorKind::Corrupt,
-                format!(
-                    "cannot read `{}` at offset {}: {}",
-                    self.partitions[at].place.partition.name,
-                    message.offset(),
-                    message.error_text()
-                ),
-            )),
-            (Code::Fatal, _) => Err(Error::unavailable(format!(
-                "the Kafka client gave up: {}",
-                message.error_text()
-            ))),
-            // The monitor sees to topics that are gone; the rest passes, and the client goes on.
-            (code, _) if is_unknown(code) => Ok(()),
-            (code, _) => {
-                tracing::debug!("{}: {code}: {}", message.topic(), message.error_text());
-                Ok(())
-            }
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod native;
 mod probe;
 mod rows;
 mod shared;
+mod sort;
 mod start;
 
 use std::collections::BTreeMap;
