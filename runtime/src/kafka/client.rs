@@ -21,7 +21,7 @@ const RECONNECT_MS_MAX: &str = "1000";
 const OURS: &[(&str, &str)] = &[
     ("bootstrap.servers", "write `brokers`"),
     ("metadata.broker.list", "write `brokers`"),
-    ("group.id", "write `group`"),
+    ("group.id", "remove it; a source's group is called by its `group`"),
     ("group.instance.id", "remove it: partitions are read by lanes, not by members of a group"),
     ("enable.auto.commit", "remove it: the checkpoint says how far the source has read"),
     ("enable.auto.offset.store", "remove it: the checkpoint says how far the source has read"),
@@ -70,7 +70,15 @@ pub fn check_properties(properties: &Properties, directory: &Path) -> Result<(),
         }
         let value = match value(key, property, directory) {
             Ok(value) => value,
-            Err(message) => return wrong(message, "set it before the start, or mend its name"),
+            Err(message) => {
+                let help = match **property {
+                    Property::Elsewhere(Elsewhere::File(_)) => {
+                        "name a file that Millrace may read; relative paths start at the pipeline file"
+                    }
+                    _ => "set it before the start, or mend its name",
+                };
+                return wrong(message, help);
+            }
         };
         let mut config = ClientConfig::new();
         config.set(key, value);
@@ -86,6 +94,42 @@ pub fn check_properties(properties: &Properties, directory: &Path) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// What is wrong with addresses of brokers, and where, if anything is.
+pub fn check_brokers(brokers: &[Text]) -> Option<ProbeError> {
+    brokers.iter().find_map(|text| {
+        let wrong = text.split(',').map(str::trim).find(|broker| !is_address(broker))?;
+        let message = match wrong {
+            "" => "a broker has no address".to_owned(),
+            wrong => format!("`{wrong}` is no address of a broker"),
+        };
+        let help = "write HOST:PORT; several in a list: [\"broker-1:9092\", \"broker-2:9092\"]";
+        Some(ProbeError::new(ProbeKey::At(text.place()), message, help))
+    })
+}
+
+/// `HOST`, `HOST:PORT`, or those after a protocol; IPv6 in brackets.
+fn is_address(text: &str) -> bool {
+    let text = text.split_once("://").map_or(text, |(_, address)| address);
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let is_host = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/');
+    is_host && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
+/// Why no topic can be called so, if none can.
+pub fn topic_mistake(name: &str) -> Option<String> {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    match name {
+        "" => Some("a topic has no name".to_owned()),
+        "." | ".." => Some(format!("no topic can be called `{name}`")),
+        name if name.len() > 249 => Some("a topic's name has at most 249 letters".to_owned()),
+        name if name.chars().all(is_letter) => None,
+        name => Some(format!("no topic can be called `{name}`: letters, digits, `.`, `_` and `-`")),
+    }
 }
 
 /// A property's value, or why there is none. The message never has the value.

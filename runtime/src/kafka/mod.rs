@@ -2,4 +2,4 @@
 
 mod client;
 
-pub use client::{Context, check_properties, client_config, failed};
+pub use client::{Context, check_brokers, check_properties, client_config, failed, topic_mistake};

@@ -109,6 +109,7 @@ impl Builder<'_> {
                 crate::plan::ProbeKey::Property(key) => {
                     config.properties.get(key).map(Placed::place)
                 }
+                crate::plan::ProbeKey::At(place) => Some(place.clone()),
                 _ => None,
             };
             self.error(place.unwrap_or(entry.place.clone()), wrong.message, wrong.help);

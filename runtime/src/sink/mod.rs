@@ -164,7 +164,7 @@ pub struct SinkContext {
 pub fn probe_sink(config: &SinkConfig, directory: &std::path::Path) -> Result<(), ProbeError> {
     match config {
         #[cfg(feature = "kafka")]
-        SinkConfig::Kafka(config) => crate::kafka::check_properties(&config.properties, directory),
+        SinkConfig::Kafka(config) => kafka::probe(config, directory),
         #[cfg(not(feature = "kafka"))]
         SinkConfig::Kafka(_) => {
             let _ = directory;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, TableReference, plan_datafusion_err};
 use datafusion::config::ConfigOptions;
 use datafusion::error::Result as DataFusionResult;
@@ -11,7 +12,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner};
 use datafusion::logical_expr::{
-    AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::Optimizer;
 use datafusion::physical_expr::PhysicalExpr;
@@ -125,6 +126,12 @@ pub fn expression(
     let planner = SqlToRel::new_with_options(&provider, parser_options());
     let expr = planner.sql_to_expr(parsed, &columns, &mut PlannerContext::new())?;
     super::purity::refuse_impure_in(&expr)?;
+    let many =
+        expr.exists(|e| Ok(matches!(e, Expr::AggregateFunction(_) | Expr::WindowFunction(_))));
+    if many? {
+        let message = format!("`{sql}` is made of many rows, and this is about one");
+        return Err(SqlError::new(message, "aggregate in a SQL step before"));
+    }
     let expr = STATE.create_physical_expr(expr, &columns)?;
     let data_type = expr.data_type(schema)?;
     Ok((expr, data_type))

@@ -59,6 +59,8 @@ impl From<DataFusionError> for SqlError {
             .or_else(|| message.strip_prefix("Error during planning: "))
             .or_else(|| message.strip_prefix("SQL error: "))
             .unwrap_or(&message);
+        let inner = message.strip_prefix("ParserError(\"").and_then(|m| m.strip_suffix("\")"));
+        let message = inner.unwrap_or(message);
         let at = position(message).or_else(|| {
             let span = error.diagnostic()?.span?;
             Some((span.start.line as usize, span.start.column as usize))

@@ -365,18 +365,33 @@ fn check_finds_what_is_wrong_with_a_sink() {
             "",
         ),
         ("key = \"usr\"", "\"usr\"", "usr", "user"),
-        ("key = \"user ||\"", "\"user ||\"", "", ""),
+        ("key = \"user ||\"", "\"user ||\"", "Expected: an expression", ""),
         ("partition = \"user\"", "\"user\"", "a whole number is wanted", "cast"),
         ("timestamp = \"user\"", "\"user\"", "milliseconds since 1970", "cast"),
         ("topic_by = \"[id]\"", "\"[id]\"", "", ""),
         ("headers = { h = \"now()\" }", "\"now()\"", "now", ""),
+        ("headers = { \"\" = \"id\" }", "\"id\"", "no name", "NAME"),
+        ("transactional_id = \"\"", "\"\"", "no name", "remove"),
+        ("key = \"count(*)\"", "\"count(*)\"", "many rows", "step"),
         ("format = \"raw\"", "", "writes `raw`, but gets columns", "value = "),
     ];
     for (more, at, message, help) in cases {
         let found = mistake(more);
         assert!(at.is_empty() || found.0 == at, "{more}: {found:?}");
-        assert!(found.1.contains(message), "{more}: {found:?}");
+        assert!(found.1.contains(message) && !found.1.contains("ParserError"), "{more}: {found:?}");
         assert!(found.2.contains(help), "{more}: {found:?}");
+    }
+}
+
+/// The names of a topic and of brokers are looked at, too.
+#[test]
+fn check_looks_at_a_sink_s_names() {
+    let sandbox = Sandbox::new();
+    sandbox.write("orders.ndjson", "{\"id\": 1}\n");
+    for (brokers, topic, wrong) in [("b:1", "", ""), ("b:1", "a b", "a b"), ("b:x", "t", "b:x")] {
+        let sink = sink("out", "\"orders\"", brokers, topic, "");
+        let found = sandbox.mistake(&format!("{ORDERS}{sink}"));
+        assert_eq!(found.at.as_deref(), Some(format!("\"{wrong}\"").as_str()), "{found:?}");
     }
 }
 

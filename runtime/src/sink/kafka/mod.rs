@@ -9,6 +9,7 @@ mod transactions;
 pub use marker::Author;
 pub use transactions::Transactions;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -22,12 +23,12 @@ use self::producer::{PATIENCE, Producer};
 use self::segment::SegmentWriter;
 use super::{Sink, SinkContext, Staged, StagedRecords};
 use crate::batch::Batch;
-use crate::config::Delivery;
+use crate::config::{Delivery, KafkaSinkConfig};
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
-use crate::kafka::client_config;
+use crate::kafka::{check_brokers, check_properties, client_config, topic_mistake};
 use crate::metrics::Health;
-use crate::plan::KafkaSinkPlan;
+use crate::plan::{KafkaSinkPlan, ProbeError, ProbeKey};
 
 /// A segment with more bytes is finished, and the next one begun.
 const SEGMENT_BYTES_MAX: u64 = 64 << 20;
@@ -213,6 +214,29 @@ impl Sink for KafkaSink {
             }
         }
     }
+}
+
+/// What is wrong in the pipeline file, but for expressions. Connects to nothing.
+///
+/// # Errors
+/// The first mistake, and where it is.
+pub fn probe(config: &KafkaSinkConfig, directory: &Path) -> std::result::Result<(), ProbeError> {
+    let wrong = |key, message: String, help| Err(ProbeError::new(key, message, help));
+    if let Some(wrong) = check_brokers(&config.brokers) {
+        return Err(wrong);
+    }
+    if let Some(message) = topic_mistake(&config.topic) {
+        return wrong(ProbeKey::At(config.topic.place()), message, "mend the name");
+    }
+    if let Some(id) = config.transactional_id.as_ref().filter(|id| id.is_empty()) {
+        let at = ProbeKey::At(id.place());
+        return wrong(at, "the `transactional_id` has no name".into(), "name it, or remove it");
+    }
+    if let Some(expr) = config.headers.get("") {
+        let at = ProbeKey::At(expr.place());
+        return wrong(at, "a header has no name".into(), "headers = { NAME = \"EXPRESSION\" }");
+    }
+    check_properties(&config.properties, directory)
 }
 
 /// The configuration of a sink's client; properties of the pipeline file go before `defaults`.

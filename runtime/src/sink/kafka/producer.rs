@@ -24,6 +24,9 @@ use crate::plan::{KafkaSinkPlan, RecordColumns};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long one look at the client's queue takes.
 const GLANCE: Duration = Duration::from_millis(100);
+/// To take all events that there are. Without any time the client gives only one, and a broker that
+/// is away makes many.
+const LISTEN: Duration = Duration::from_millis(1);
 /// Between two looks whether there is room in the queue.
 const PAUSE: Duration = Duration::from_millis(2);
 /// A broker that has kept a lane waiting for so long is worth a word.
@@ -126,7 +129,7 @@ impl Producer {
         let found = loop {
             let found = self.client.client().fetch_metadata(Some(topic), TRY);
             // What the client has to say meanwhile.
-            self.client.poll(Duration::ZERO);
+            self.client.poll(LISTEN);
             if found.is_ok() || Instant::now() >= until {
                 break found;
             }
@@ -168,7 +171,7 @@ impl Producer {
     /// Hears what has happened, and asks brokers that were away whether they are back. One that
     /// answers and yet takes nothing is not back: whoever waits for it says when it does.
     pub fn look(&self) {
-        self.client.poll(Duration::ZERO);
+        self.client.poll(LISTEN);
         let context: &Deliveries = self.client.context();
         if context.unreachable.load(Ordering::Acquire) {
             let topic = Some(self.plan.topic.as_str());
@@ -265,7 +268,7 @@ impl Producer {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let done = flush(&self.client, left.min(GLANCE));
-            self.client.poll(Duration::ZERO);
+            self.client.poll(if done { Duration::ZERO } else { LISTEN });
             self.check()?;
             if done {
                 self.waited_since(begun);

@@ -10,8 +10,8 @@ use arrow::datatypes::{FieldRef, Schema};
 use super::rows::schema;
 use super::start::{partition_of, timestamp_ms};
 use super::subscription;
-use crate::config::{Format, KafkaFormat, KafkaSourceConfig, KafkaStart, Text};
-use crate::kafka::check_properties;
+use crate::config::{Format, KafkaFormat, KafkaSourceConfig, KafkaStart, OneOrMany, Text};
+use crate::kafka::{check_brokers, check_properties, topic_mistake};
 use crate::plan::{ProbeError, ProbeKey, Probed};
 use crate::source::given::given;
 
@@ -20,8 +20,14 @@ use crate::source::given::given;
 /// # Errors
 /// The first mistake, and where it is.
 pub fn probe(config: &KafkaSourceConfig, directory: &Path) -> Result<Probed, ProbeError> {
+    if let Some(wrong) = check_brokers(&config.brokers) {
+        return Err(wrong);
+    }
     check_topics(config)?;
-    check_start(&config.start)?;
+    if let Some(empty) = config.group.as_ref().filter(|group| group.is_empty()) {
+        return wrong(at(empty), "the group has no name", "name it, or remove `group`");
+    }
+    check_start(config)?;
     if config.limit_per_epoch.files.is_some() {
         let message = "topics are no files: `limit_per_epoch` can't count any";
         return wrong(ProbeKey::Entry, message, "limit_per_epoch = { rows = 100000 }");
@@ -62,13 +68,24 @@ fn check_topics(config: &KafkaSourceConfig) -> Result<(), ProbeError> {
             let help = "keep one of the two; a pattern may name several: \"a|b|c-.*\"";
             wrong(at(pattern), "`topics` and `topic_pattern` exclude each other", help)
         }
-        (Some(topics), None) => match topics.iter().find(|topic| topic.is_empty()) {
-            Some(empty) => wrong(at(empty), "a topic has no name", "name it, or remove it"),
-            None if topics.is_empty() => {
-                wrong(ProbeKey::Entry, "the source names no topics", "name at least one")
+        (Some(topics), None) => {
+            let mut seen = BTreeSet::new();
+            for topic in topics.iter() {
+                if let Some(message) = topic_mistake(topic) {
+                    let help = "mend the name, or remove it; topic_pattern = \"^PREFIX-.*\" names \
+                                many";
+                    return wrong(at(topic), message, help);
+                }
+                if !seen.insert(&**topic) {
+                    let message = format!("topic `{}` is named twice", &**topic);
+                    return wrong(at(topic), message, "name it once: a source reads it once");
+                }
             }
-            None => Ok(()),
-        },
+            Ok(())
+        }
+        (None, Some(pattern)) if pattern.is_empty() => {
+            wrong(at(pattern), "no topic fits an empty pattern", "write, say, \"^PREFIX-.*\"")
+        }
         (None, Some(pattern)) => match subscription(config) {
             Ok(_) => Ok(()),
             Err(error) => wrong(at(pattern), error.to_string(), "mend the regular expression"),
@@ -76,8 +93,8 @@ fn check_topics(config: &KafkaSourceConfig) -> Result<(), ProbeError> {
     }
 }
 
-fn check_start(start: &KafkaStart) -> Result<(), ProbeError> {
-    match start {
+fn check_start(config: &KafkaSourceConfig) -> Result<(), ProbeError> {
+    match &config.start {
         KafkaStart::Earliest | KafkaStart::Latest => Ok(()),
         KafkaStart::Timestamp(text) => match timestamp_ms(text) {
             Ok(_) => Ok(()),
@@ -87,24 +104,36 @@ fn check_start(start: &KafkaStart) -> Result<(), ProbeError> {
             }
         },
         KafkaStart::Offsets(offsets) => {
-            let Some(key) = offsets.keys().find(|key| partition_of(key).is_none()) else {
-                return Ok(());
-            };
-            let message = format!("`{key}` in `start` is no partition");
-            wrong(ProbeKey::Entry, message, "write TOPIC/NUMBER: \"txns/0\" = 5")
+            for key in offsets.keys() {
+                let Some((topic, _)) = partition_of(key).filter(|(_, number)| *number >= 0) else {
+                    let message = format!("`{key}` in `start` is no partition");
+                    return wrong(ProbeKey::Entry, message, "write TOPIC/NUMBER: \"txns/0\" = 5");
+                };
+                let is_read = |names: &OneOrMany| names.iter().any(|name| &**name == topic);
+                if config.topics.as_ref().is_some_and(|names| !is_read(names)) {
+                    let message = format!("`start` names `{key}`, a topic that is not read");
+                    let help = "add it to `topics`, or remove it from `start`";
+                    return wrong(ProbeKey::Entry, message, help);
+                }
+            }
+            Ok(())
         }
     }
 }
 
 /// Whether all columns have names of their own.
 fn check_names(config: &KafkaSourceConfig, probed: &Probed) -> Result<(), ProbeError> {
+    let columns = config.metadata.columns();
+    if let Some((what, _)) = columns.iter().find(|(_, name)| name.is_empty()) {
+        let message = format!("the column for `{}` has no name", what.name());
+        let help = format!("metadata = {{ {what} = \"kafka_{what}\" }}", what = what.name());
+        return wrong(ProbeKey::Entry, message, help);
+    }
     let mut seen = BTreeSet::new();
     let Some(twice) = probed.schema.fields().iter().find(|field| !seen.insert(field.name())) else {
         return Ok(());
     };
-    let (what, name) = config
-        .metadata
-        .columns()
+    let (what, name) = columns
         .into_iter()
         .rfind(|(_, name)| name == twice.name())
         .map_or(("key", twice.name().clone()), |(what, name)| (what.name(), name));

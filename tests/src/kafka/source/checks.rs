@@ -28,6 +28,20 @@ fn mistakes_are_said_with_their_place() {
         (topics, "schema = { a = \"int64\" }", None, "takes no schema", "json"),
         (topics, "start = { timestamp = \"noon\" }", None, "`noon` is no time", "2026-01-01"),
         (topics, "start = { offsets = { a = 1 } }", None, "`a` in `start`", "TOPIC/NUMBER"),
+        ("topics = [\"a\", \"b c\"]", "", Some("\"b c\""), "`b c`: letters", "mend"),
+        ("topics = [\"a\", \"a\"]", "", Some("\"a\""), "twice", "once"),
+        ("topic_pattern = \"\"", "", Some("\"\""), "empty pattern", "PREFIX"),
+        (topics, "group = \"\"", Some("\"\""), "no name", "remove"),
+        (topics, "start = { offsets = { \"a/-1\" = 1 } }", None, "`a/-1` in", "TOPIC/NUMBER"),
+        (topics, "start = { offsets = { \"b/0\" = 1 } }", None, "not read", "`topics`"),
+        (topics, "metadata = { key = \"\" }", None, "`key` has no name", "kafka_key"),
+        (
+            topics,
+            "properties = { \"sasl.password\" = { file = \"no/such\" } }",
+            Some("{ file = \"no/such\" }"),
+            "no/such",
+            "start at the pipeline file",
+        ),
         (topics, "limit_per_epoch = { files = 1 }", None, "no files", "rows"),
         (topics, "metadata = { key = \"value\" }", None, "called `value`", "kafka_key"),
         (
@@ -63,6 +77,22 @@ fn mistakes_are_said_with_their_place() {
     let found = mistake(topics, &format!("{JSON}metadata = [\"key\"]"));
     assert!(found.message.contains("`key`") && found.help.contains("kafka_key"), "{found:#?}");
     assert_eq!(found.at.as_deref(), Some("\"int64\""));
+}
+
+/// An address that can't be one would be tried for ever.
+#[test]
+fn addresses_of_brokers_are_checked() {
+    let topics = "topics = [\"a\"]";
+    for wrong in ["", "host:0", "host:99999", "host:port", ":9092", "a:1,,b:2", "a b"] {
+        let text = source(wrong, topics, "") + ROWS;
+        let found = Sandbox::new().mistake(&text);
+        assert!(found.message.contains("a broker"), "{wrong}: {found:#?}");
+        assert_eq!(found.at.as_deref(), Some(format!("\"{wrong}\"").as_str()), "{found:#?}");
+        assert!(found.help.contains("HOST:PORT"), "{wrong}: {found:#?}");
+    }
+    for right in ["host", "host:1", "a:1, b:2", "ssl://a.b-c:9093", "[::1]:9092", "[::1]"] {
+        Sandbox::new().check(&(source(right, topics, "") + ROWS));
+    }
 }
 
 /// A source in good order is checked without a broker.
