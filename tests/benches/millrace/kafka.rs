@@ -192,11 +192,13 @@ fn start(
     (input, output): (&str, &str),
     delivery: &str,
 ) -> Child {
+    // At least once, rows don't wait for the end of their epoch.
+    let interval = if delivery == "exactly_once" { "100ms" } else { "1s" };
     let text = format!(
         r#"name = "live"
         plugin_path = ["{}"]
         [checkpoint]
-        interval = "100ms"
+        interval = "{interval}"
         {}
         {PARSE}
         [sink.alerts]

@@ -80,8 +80,8 @@ impl Connection {
                 Output::ExactlyOnce(Arc::new(open))
             }
             Delivery::AtLeastOnce => {
-                // Rows come in batches: long enough for one of them to go out in one request.
-                let config = producer_config(&plan, &[("linger.ms", "0.5")])?;
+                // Rows come in batches already: to wait for more of them would only take time.
+                let config = producer_config(&plan, &[("linger.ms", "0")])?;
                 Output::AtLeastOnce(Arc::new(Producer::open(name, &plan, &config, health)?))
             }
         };
