@@ -78,7 +78,7 @@ pub struct Marker {
     consumer: BaseConsumer<Context>,
     group: String,
     topic: String,
-    metadata: ConsumerGroupMetadata,
+    metadata: Arc<ConsumerGroupMetadata>,
 }
 
 impl Marker {
@@ -101,6 +101,7 @@ impl Marker {
         let metadata = consumer
             .group_metadata()
             .ok_or_else(|| Error::internal("a consumer without the group that it was given"))?;
+        let metadata = Arc::new(metadata);
         Ok(Self { consumer, group, topic: plan.topic.clone(), metadata })
     }
 
@@ -146,12 +147,12 @@ impl Marker {
     ///
     /// # Errors
     /// If the mark can't be written down.
-    pub fn offsets(&self, mark: &Mark) -> Result<(TopicPartitionList, &ConsumerGroupMetadata)> {
+    pub fn offsets(&self, mark: &Mark) -> Result<(TopicPartitionList, Arc<ConsumerGroupMetadata>)> {
         let Author { checkpoint, process } = &mark.author;
         let text = format!("{FORM} {checkpoint} {process}");
         let epoch = i64::try_from(mark.epoch.0).unwrap_or(i64::MAX);
         let list = self.list(Offset::Offset(epoch), &text);
-        Ok((list.map_err(|e| failed("note the sink's epoch", e))?, &self.metadata))
+        Ok((list.map_err(|e| failed("note the sink's epoch", e))?, self.metadata.clone()))
     }
 
     fn list(&self, offset: Offset, text: &str) -> Result<TopicPartitionList, KafkaError> {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
+use crossbeam_channel::{RecvTimeoutError, bounded};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
@@ -28,6 +29,8 @@ use crate::storage::Storage;
 
 /// How long one try of a transaction's steps takes.
 const TRY: Duration = Duration::from_secs(1);
+/// A try that takes longer never ends.
+const STUCK: Duration = Duration::from_secs(10);
 /// The broker forgets an epoch that it was told long ago (`offsets.retention.minutes`, a week):
 /// it is told again this often.
 const REMIND: Duration = Duration::from_secs(3600);
@@ -38,7 +41,7 @@ const NO_ROUND: u64 = u64::MAX - 1;
 /// The transactions of one sink.
 pub struct Transactions {
     sink: String,
-    turns: [Turn; 2],
+    turns: [Arc<Turn>; 2],
     marker: Marker,
     author: Author,
     /// What whoever wrote before has published last.
@@ -86,14 +89,14 @@ impl Transactions {
                 ),
             ));
         }
-        let turn = |number: usize| -> Result<Turn> {
+        let turn = |number: usize| -> Result<Arc<Turn>> {
             let timeout = plan.transaction_timeout.as_millis().to_string();
             let mut config = super::producer_config(plan, &[("transaction.timeout.ms", &timeout)])?;
             config.set("transactional.id", format!("{}-{number}", plan.transactional_id));
             let producer = Producer::open(name, plan, &config, health)?;
             let begun = producer.client.init_transactions(ASK);
             begun.map_err(|e| failed(format!("begin transactions for `{name}`"), e))?;
-            Ok(Turn { producer, open: AtomicU64::new(0), begin: Mutex::default() })
+            Ok(Arc::new(Turn { producer, open: AtomicU64::new(0), begin: Mutex::default() }))
         };
         let turns = [turn(0)?, turn(1)?];
         let marker = marker(Isolation::ReadCommitted)?;
@@ -261,7 +264,7 @@ impl Transactions {
     /// Gives up what is open, so that readers of the topics need not wait until its time is over.
     /// Nobody sends any more. What is committed is sent again from its segments.
     pub fn abandon(&self) {
-        let open = |turn: &&Turn| turn.open.load(Ordering::Acquire) != 0;
+        let open = |turn: &&Arc<Turn>| turn.open.load(Ordering::Acquire) != 0;
         for turn in self.turns.iter().filter(open) {
             // Where it is being committed, or no broker answers, it ends by itself.
             let _ = turn.producer.client.abort_transaction(TRY);
@@ -289,15 +292,17 @@ impl Transactions {
         Mark { epoch, author: self.author.clone() }
     }
 
-    fn finish(&self, turn: &Turn, mark: &Mark) -> Result<()> {
+    fn finish(&self, turn: &Arc<Turn>, mark: &Mark) -> Result<()> {
         let until = Instant::now() + PATIENCE;
         if !turn.producer.flush(until)? {
             return Err(not_taken());
         }
         let (offsets, group) = self.marker.offsets(mark)?;
-        let client = &turn.producer.client;
-        self.persist(until, || client.send_offsets_to_transaction(&offsets, group, TRY))?;
-        self.persist(until, || client.commit_transaction(TRY))?;
+        let at = turn.clone();
+        let mark = move || at.producer.client.send_offsets_to_transaction(&offsets, &group, TRY);
+        self.persist(until, mark)?;
+        let at = turn.clone();
+        self.persist(until, move || at.producer.client.commit_transaction(TRY))?;
         turn.open.store(0, Ordering::Release);
         *self.reminded.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.health.up();
@@ -308,15 +313,22 @@ impl Transactions {
     fn persist(
         &self,
         until: Instant,
-        mut step: impl FnMut() -> Result<(), KafkaError>,
+        step: impl Fn() -> Result<(), KafkaError> + Send + Sync + 'static,
     ) -> Result<()> {
+        let step = Arc::new(step);
         loop {
-            match step() {
-                Ok(()) => return Ok(()),
-                Err(error) if may_retry(&error) && Instant::now() < until => {
+            let step = step.clone();
+            match within(STUCK, move || step())? {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(error)) if may_retry(&error) && Instant::now() < until => {
                     self.health.down(format!("the broker does not commit: {error}"));
                 }
-                Err(error) => return Err(self.lost(error)),
+                Some(Err(error)) => return Err(self.lost(error)),
+                None => {
+                    let message = "the Kafka client waits for a coordinator that does not come";
+                    self.health.down(message);
+                    return Err(Error::unavailable(message));
+                }
             }
         }
     }
@@ -327,6 +339,25 @@ impl Transactions {
         let error = failed(format!("commit a transaction of `{}`", self.sink), error);
         self.health.down(error.to_string());
         error
+    }
+}
+
+/// What `work` returns, if it does so in time. Else it is left behind with what it holds: librdkafka
+/// waits for ever for a group's coordinator that goes away at the wrong moment, whatever time it
+/// was given.
+fn within<T: Send + 'static>(
+    time: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<Option<T>> {
+    let (done, outcome) = bounded(1);
+    let thread = std::thread::Builder::new().name("transaction".to_owned());
+    // Nobody hears what comes too late.
+    let spawned = thread.spawn(move || drop(done.send(work())));
+    spawned.map_err(|e| Error::unavailable("cannot start a thread").with(e))?;
+    match outcome.recv_timeout(time) {
+        Ok(outcome) => Ok(Some(outcome)),
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        Err(RecvTimeoutError::Disconnected) => Err(Error::internal("the Kafka client panicked")),
     }
 }
 
