@@ -239,10 +239,25 @@ impl Context {
     /// Of a connection that failed: `BROKER: WHY (after 3ms in state CONNECT, ..)`.
     fn failed_to_connect(&self, text: &str) {
         let text = text.split(" (after ").next().unwrap_or(text);
-        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
+        let mut last = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        // That a connection has ended says less than why another could not be made.
+        let is_vague = text.contains(": Disconnected: ") && !text.contains("handshake");
+        if last.is_none() || !is_vague {
+            *last = Some(text.to_owned());
+        }
     }
 
-    fn no_broker_answers(&self) {
+    /// An error of the same client with why the last connection failed, if nothing answers.
+    pub fn explain(&self, mut error: Error) -> Error {
+        let last = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|_| error.kind == ErrorKind::Unavailable) {
+            error.message = format!("{}: {last}", error.message).into();
+        }
+        error
+    }
+
+    /// Says so once, and why.
+    pub fn no_broker_answers(&self) {
         let last = self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let reason = last.map_or_else(String::new, |last| format!(": {last}"));
         let reason = format!("no broker answers{reason}");
@@ -260,9 +275,7 @@ impl ClientContext for Context {
         // Of a broker that is away the client speaks many times a second.
         if facility == "FAIL" {
             let text = message.split_once("]: ").map_or(message, |(_, text)| text);
-            if !text.contains("Disconnected") {
-                self.failed_to_connect(text);
-            }
+            self.failed_to_connect(text);
         }
         let is_news = || self.health.is_news(&format!("{facility}: {message}"));
         match level {

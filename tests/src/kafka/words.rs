@@ -46,3 +46,31 @@ fn the_log_says_once_that_no_broker_answers() {
     assert!(lines.iter().any(|line| line.contains(&why)), "{text}");
     assert_eq!(lines.len(), 2, "{text}");
 }
+
+/// A broker that is there but speaks otherwise is a mistake in the file: what the client makes of it
+/// is told, by source and sink.
+#[test]
+fn why_no_connection_is_made_is_told() {
+    let broker = Broker::shared();
+    let topic = broker.topic("why", 1);
+    let brokers = format!("brokers = \"{}\"", broker.address());
+    let tls = "properties = { \"security.protocol\" = \"ssl\" }";
+    let rows = "[source.orders]\ntype = \"generator\"\nfields = { id = { sequence = \"\" } }\n";
+    let sink = format!(
+        "{rows}[sink.out]\ntype = \"kafka\"\nfrom = \"orders\"\n{brokers}\ntopic = \"{topic}\"\n\
+         {tls}\n"
+    );
+    let source = format!(
+        "[source.orders]\ntype = \"kafka\"\n{brokers}\ntopics = [\"{topic}\"]\nformat = \"raw\"\n\
+         {tls}\n[sink.out]\ntype = \"null\"\nfrom = \"orders\"\n"
+    );
+    for text in [sink, source] {
+        let sandbox = Sandbox::new();
+        sandbox.pipeline(&format!("[restart]\nattempts = 0\n{text}"));
+        let output = sandbox.millrace(&["run", "pipeline.toml", "--quiet"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{said}");
+        let error = said.lines().rfind(|line| line.starts_with("error: ")).unwrap_or_default();
+        assert!(error.contains("SSL"), "{said}");
+    }
+}

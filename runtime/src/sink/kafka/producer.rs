@@ -125,6 +125,7 @@ impl Producer {
     /// Whether the topic is there and a broker answers.
     fn ask_for_topic(&self) -> Result<()> {
         let topic = &self.plan.topic;
+        let Deliveries { context, .. } = &**self.client.context();
         let until = Instant::now() + ASK;
         let found = loop {
             let found = self.client.client().fetch_metadata(Some(topic), TRY);
@@ -133,8 +134,10 @@ impl Producer {
             if found.is_ok() || Instant::now() >= until {
                 break found;
             }
+            context.no_broker_answers();
         };
-        let found = found.map_err(|e| failed(format!("reach a broker for topic `{topic}`"), e));
+        let unreachable = |e| failed(format!("reach a broker for topic `{topic}`"), e);
+        let found = found.map_err(|e| context.explain(unreachable(e)));
         let found = found.inspect_err(|e| self.health.down(e.to_string()))?;
         let error = found.topics().iter().find_map(|topic| topic.error());
         match error.map(|code| KafkaError::MetadataFetch(code.into())) {

@@ -177,7 +177,10 @@ impl Cluster {
     }
 
     fn failed(&self, what: &str, error: KafkaError) -> Error {
-        kafka::failed(format_args!("{what} for source `{}`", self.name), error)
+        // What the client has to say of it.
+        self.listen();
+        let error = kafka::failed(format_args!("{what} for source `{}`", self.name), error);
+        self.consumer.context().explain(error)
     }
 }
 
