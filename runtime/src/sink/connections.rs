@@ -140,9 +140,11 @@ impl Connections {
     /// As [`kafka::Transactions::keep`].
     pub fn keep(&self, last: Epoch) -> Result<()> {
         for (name, connection) in &self.kafka {
-            if let kafka::Output::ExactlyOnce(transactions) = &connection.output {
-                transactions.keep(last).map_err(|e| e.at(name))?;
-            }
+            let kept = match &connection.output {
+                kafka::Output::ExactlyOnce(transactions) => transactions.keep(last),
+                kafka::Output::AtLeastOnce(producer) => producer.check(),
+            };
+            kept.map_err(|e| e.at(name))?;
         }
         Ok(())
     }

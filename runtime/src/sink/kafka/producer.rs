@@ -293,7 +293,10 @@ impl Producer {
     }
 
     /// Whether all records so far could be delivered.
-    fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// What the first was not delivered for.
+    pub fn check(&self) -> Result<()> {
         let context: &Deliveries = self.client.context();
         let failure = context.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match failure {

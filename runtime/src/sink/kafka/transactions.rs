@@ -245,8 +245,9 @@ impl Transactions {
     /// Says the last epoch again if that was long ago. To be called between two epochs.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish).
+    /// As [`publish`](Self::publish); or if a record could not be delivered.
     pub fn keep(&self, last: Epoch) -> Result<()> {
+        self.turns.iter().try_for_each(|turn| turn.producer.check())?;
         let reminded = *self.reminded.lock().unwrap_or_else(PoisonError::into_inner);
         if reminded.elapsed() < REMIND { Ok(()) } else { self.remind(last) }
     }
