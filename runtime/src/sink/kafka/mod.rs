@@ -209,6 +209,11 @@ impl Sink for KafkaSink {
                 if let Some(segment) = self.segment.take() {
                     self.finished.push(segment.finish(&self.name)?);
                 }
+                if !self.finished.is_empty() {
+                    let directory = &self.plan.staging;
+                    let synced = self.context.storage.sync_dir(directory);
+                    synced.map_err(|e| Error::io("sync", directory, e))?;
+                }
                 transactions.stage(round);
                 Ok(self.finished.drain(..).map(Staged::Records).collect())
             }

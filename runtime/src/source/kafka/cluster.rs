@@ -193,5 +193,7 @@ pub fn is_unknown(code: RDKafkaErrorCode) -> bool {
             | Code::UnknownTopic
             | Code::UnknownPartition
             | Code::UnknownTopicId
+            // The client's own word for a partition that nobody leads any more.
+            | Code::NoEnt
     )
 }
