@@ -267,8 +267,9 @@ impl Transactions {
     pub fn abandon(&self) {
         let open = |turn: &&Arc<Turn>| turn.open.load(Ordering::Acquire) != 0;
         for turn in self.turns.iter().filter(open) {
+            let at = turn.clone();
             // Where it is being committed, or no broker answers, it ends by itself.
-            let _ = turn.producer.client.abort_transaction(TRY);
+            let _ = within(STUCK, move || at.producer.client.abort_transaction(TRY));
         }
     }
 
