@@ -1,12 +1,12 @@
 //! A TCP proxy in front of a broker that cuts connections when it is told to, or at a request.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::Deref;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
@@ -169,6 +169,10 @@ impl Deref for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let proxy = self.proxy.take().unwrap();
+        if thread::panicking() {
+            // The test has failed already: what it says of itself is worth more than this proxy.
+            return;
+        }
         proxy.cut();
         proxy.heal();
         // The broker may be gone already.
@@ -176,19 +180,38 @@ impl Drop for Lease {
     }
 }
 
-/// A listener on a port that is free.
+/// A listener on a port that is free and that no other proxy has had, also not one that is cut.
 pub(super) fn listen() -> TcpListener {
+    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
         let port = rand::random_range(PORTS);
+        if !TAKEN.lock().unwrap().insert(port) {
+            continue;
+        }
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
             return listener;
         }
     }
 }
 
+/// Listens again on a proxy's port, which somebody else may have for a moment.
+fn listen_at(address: SocketAddr) -> TcpListener {
+    let start = Instant::now();
+    loop {
+        match TcpListener::bind(address) {
+            Ok(listener) => return listener,
+            Err(error) if start.elapsed() > PATIENCE => {
+                panic!("the proxy can't listen on {address} again: {error}")
+            }
+            Err(_) => thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap()
+        // A test that failed while it held the lock has left nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set(&self, change: impl FnOnce(&mut State)) {
@@ -240,7 +263,7 @@ fn accept(mut listener: TcpListener, address: SocketAddr, shared: &Arc<Shared>) 
                 shared.set(|state| state.listening = false);
                 let state = shared.lock();
                 drop(shared.changed.wait_while(state, |state| state.mode == Mode::Cut).unwrap());
-                listener = TcpListener::bind(address).unwrap();
+                listener = listen_at(address);
                 listener.set_nonblocking(true).unwrap();
                 shared.set(|state| state.listening = true);
             }
