@@ -40,4 +40,5 @@ pub mod diagnostic;
 pub mod epoch;
 pub mod error;
 pub mod metrics;
+pub mod swap;
 pub mod time;

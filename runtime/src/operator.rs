@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::error::Result;
+use crate::plan::Deployment;
 use crate::state::Changes;
 use crate::time::Watermark;
 
@@ -45,6 +46,15 @@ pub trait Operator: Send {
     /// # Errors
     /// Ends the job.
     fn wake(&mut self, _now: i64, _: &mut Outputs) -> Result<()> {
+        Ok(())
+    }
+
+    /// Other versions of a part run from here on: called of all operators, between two epochs and,
+    /// where the checkpoint says so, before the first batch.
+    ///
+    /// # Errors
+    /// Ends the job.
+    fn deploy(&mut self, _: &Deployment) -> Result<()> {
         Ok(())
     }
 

@@ -1,11 +1,12 @@
 //! A pipeline file to a checked plan.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, StepConfig, TableConfig};
 use crate::diagnostic::Diagnostics;
 use crate::error::{Error, Result};
-use crate::plan::{self, Facts, Plan};
+use crate::plan::{Facts, Plan, ProbeError, ProbeKey, Probed, Replan, Said};
 use crate::planner;
 use crate::plugin::PluginHost;
 use crate::sink::probe_sink;
@@ -14,9 +15,20 @@ use crate::source::{probe_file, probe_source};
 /// A pipeline that may run.
 pub struct Pipeline {
     pub plan: Plan,
-    pub plugins: PluginHost,
+    pub plugins: Arc<PluginHost>,
+    /// To plan it again while it runs.
+    pub blueprint: Arc<Blueprint>,
     /// Warnings, if there are any.
     pub found: Diagnostics,
+}
+
+/// What a pipeline was planned from. Sources and sinks are not looked at again.
+pub struct Blueprint {
+    path: PathBuf,
+    text: String,
+    config: Config,
+    facts: Facts,
+    plugins: Arc<PluginHost>,
 }
 
 /// Why there is none.
@@ -38,11 +50,68 @@ pub fn check(path: &Path) -> Result<Pipeline, CheckFailure> {
         config::parse(path, &text).map_err(|found| CheckFailure::Mistakes(Box::new(found)))?;
     config.directory = whole(&config.directory)?;
     let facts = gather(&config);
-    let plugins = PluginHost::new(&config.directory, &config.settings.plugin_path);
+    let plugins = Arc::new(PluginHost::new(&config.directory, &config.settings.plugin_path));
     let mut found = Diagnostics::new(path, &text);
-    match planner::plan(&config, &facts, &plugins, &mut found) {
-        Some(plan) => Ok(Pipeline { plan, plugins, found }),
+    match planner::plan(&config, &facts, &*plugins, &mut found) {
+        Some(plan) => {
+            let path = path.to_owned();
+            let blueprint = Blueprint { path, text, config, facts, plugins: plugins.clone() };
+            Ok(Pipeline { plan, plugins, blueprint: Arc::new(blueprint), found })
+        }
         None => Err(CheckFailure::Mistakes(Box::new(found))),
+    }
+}
+
+impl Blueprint {
+    fn plan(&self, config: &Config, facts: &Facts) -> Result<Plan> {
+        let mut found = Diagnostics::new(&self.path, &self.text);
+        let plan = planner::plan(config, facts, &*self.plugins, &mut found);
+        plan.ok_or_else(|| Error::config(found.render(false).trim_end().to_owned()))
+    }
+}
+
+impl Replan for Blueprint {
+    fn said(&self, part: &str) -> Result<Said> {
+        let text =
+            std::fs::read_to_string(&self.path).map_err(|e| Error::io("read", &self.path, e))?;
+        let config = config::parse(&self.path, &text)
+            .map_err(|found| Error::config(found.render(false).trim_end().to_owned()))?;
+        let step = config.steps.iter().find(|step| step.name == part);
+        if let Some(StepConfig::Plugin(step)) = step.map(|step| &step.config) {
+            let config = serde_json::Value::Object(step.config.json.clone());
+            return Ok(Said { name: step.plugin.to_string(), config });
+        }
+        let table = config.tables.iter().find(|table| table.name == part).ok_or_else(|| {
+            Error::config(format!("{} has no plugin step or table `{part}`", self.path.display()))
+        })?;
+        Ok(Said { name: table.config.path.to_string(), config: serde_json::Value::Null })
+    }
+
+    fn with_step(&self, step: &str, plugin: &str, json: &serde_json::Value) -> Result<Plan> {
+        let mut config = self.config.clone();
+        let named = config.steps.iter_mut().find(|named| named.name == step);
+        let Some(StepConfig::Plugin(planned)) = named.map(|named| &mut named.config) else {
+            return Err(Error::internal(format!("`{step}` is no plugin step")));
+        };
+        planned.plugin.replace(plugin);
+        planned.config.json = match json {
+            serde_json::Value::Object(json) => json.clone(),
+            serde_json::Value::Null => serde_json::Map::new(),
+            _ => return Err(Error::config("the config of a step is a JSON object")),
+        };
+        self.plan(&config, &self.facts)
+    }
+
+    fn with_table(&self, table: &str, path: &str) -> Result<Plan> {
+        let mut config = self.config.clone();
+        let Some(named) = config.tables.iter_mut().find(|named| named.name == table) else {
+            return Err(Error::internal(format!("`{table}` is no table")));
+        };
+        named.config.path.replace(path);
+        let probed = probe_table(&self.config.directory, &named.config);
+        let mut facts = self.facts.clone();
+        facts.tables.insert(table.to_owned(), probed);
+        self.plan(&config, &facts)
     }
 }
 
@@ -75,20 +144,20 @@ fn gather(config: &Config) -> Facts {
         facts.sinks.insert(sink.name.clone(), probe_sink(&sink.config, &config.directory));
     }
     for table in &config.tables {
-        let path = config.directory.join(&*table.config.path);
-        let format = planner::table_format(&table.config.path, table.config.format);
-        let probed = match path.is_file() {
-            true => {
-                let schema = table.config.schema.as_ref();
-                probe_file(Some(&path), format, schema, &table.config.csv)
-            }
-            false => Err(plan::ProbeError::new(
-                plan::ProbeKey::Path,
-                format!("there is no file {}", path.display()),
-                "mend the path: it starts at the pipeline file",
-            )),
-        };
-        facts.tables.insert(table.name.clone(), probed);
+        facts.tables.insert(table.name.clone(), probe_table(&config.directory, &table.config));
     }
     facts
+}
+
+fn probe_table(directory: &Path, table: &TableConfig) -> Result<Probed, ProbeError> {
+    let path = directory.join(&*table.path);
+    let format = planner::table_format(&table.path, table.format);
+    match path.is_file() {
+        true => probe_file(Some(&path), format, table.schema.as_ref(), &table.csv),
+        false => Err(ProbeError::new(
+            ProbeKey::Path,
+            format!("there is no file {}", path.display()),
+            "mend the path: it starts at the pipeline file",
+        )),
+    }
 }

@@ -87,6 +87,16 @@ impl Table {
     }
 }
 
+/// SHA-256 of a table's file, in hexadecimal.
+///
+/// # Errors
+/// `Config` if it can't be read.
+pub fn digest(path: &Path) -> Result<String> {
+    let wrong = |e| Error::config(format!("cannot read {}: {e}", path.display()));
+    let bytes = std::fs::read(path).map_err(wrong)?;
+    Ok(crate::plugin::digest(&bytes))
+}
+
 fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))

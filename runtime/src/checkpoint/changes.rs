@@ -82,7 +82,23 @@ fn differences(old: &Shape, new: &Shape) -> Vec<String> {
         let (before, after) = (types(old).join(", "), types(new).join(", "));
         changed.push(format!("its columns were of the types {before} and are of {after}"));
     }
+    changed.extend(unreadable(&old.versions, &new.reads));
     changed
+}
+
+/// What a plugin says that reads only `reads` and finds states of `versions`.
+pub fn unreadable(versions: &BTreeSet<u32>, reads: &BTreeSet<u32>) -> Option<String> {
+    let list = |versions: Vec<u32>| {
+        versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let lost: Vec<u32> = versions.difference(reads).copied().collect();
+    (!lost.is_empty()).then(|| {
+        format!(
+            "it holds states of version {}, and the plugin reads only {}: let it migrate them",
+            list(lost),
+            list(reads.iter().copied().collect())
+        )
+    })
 }
 
 fn types(shape: &Shape) -> Vec<String> {
@@ -104,7 +120,7 @@ mod tests {
         let key = Fields::from(vec![Field::new("k", DataType::Utf8, true)]);
         let value = Fields::from(vec![Field::new("v", DataType::Int64, true)]);
         let (kind, layout) = ("aggregate".to_owned(), Layout::Windows(1));
-        Shape { kind, layout, key, value, parts }
+        Shape { kind, layout, key, value, parts, ..Shape::default() }
     }
 
     fn shapes(steps: &[(&str, Shape)]) -> Shapes {

@@ -10,6 +10,7 @@ use crate::plan::Shapes;
 use crate::sink::{Published, Staged};
 use crate::source::Position;
 use crate::state::Segment;
+use crate::swap::{Deployed, SwapRecord};
 
 pub(super) const META: TableDefinition<&str, &str> = TableDefinition::new("meta");
 /// (source, partition) to a position as JSON.
@@ -24,6 +25,8 @@ pub(super) const CLOCKS: TableDefinition<(&str, &str, &str), i64> = TableDefinit
 pub(super) const WATERMARKS: TableDefinition<&str, i64> = TableDefinition::new("watermarks");
 /// An epoch to its record as JSON, for the last epochs.
 pub(super) const HISTORY: TableDefinition<u64, &str> = TableDefinition::new("history");
+/// A swap's number to its record as JSON, for good.
+pub(super) const SWAPS: TableDefinition<u64, &str> = TableDefinition::new("swaps");
 
 /// Everything that an epoch makes durable.
 #[derive(Debug, Default)]
@@ -44,6 +47,10 @@ pub struct Commit {
     pub published: Vec<Published>,
     /// The digest of each plugin step's component.
     pub digests: BTreeMap<String, String>,
+    /// What runs instead of what the pipeline file says.
+    pub deployed: Deployed,
+    /// Swaps that began or ended with the epoch.
+    pub swaps: Vec<SwapRecord>,
     /// The form of the state.
     pub shapes: Shapes,
     /// One can go back so many epochs.

@@ -13,6 +13,7 @@ use crate::epoch::Epoch;
 use crate::plan::Shapes;
 use crate::sink::Staged;
 use crate::source::Position;
+use crate::swap::Deployed;
 
 /// An epoch that was committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,9 @@ struct Undo {
     watermarks: Vec<(String, Option<i64>)>,
     /// Only if they have changed.
     shapes: Option<Shapes>,
+    /// Only if it has changed.
+    #[serde(default)]
+    deployed: Option<Deployed>,
 }
 
 /// Writes the record of an epoch, before anything else of its commit, and forgets the records of
@@ -90,6 +94,8 @@ fn undo(transaction: &WriteTransaction, commit: &Commit) -> Result<Undo, redb::E
     let meta = transaction.open_table(META)?;
     let shapes = meta.get("shapes")?.map(|text| json::<Shapes>(text.value())).transpose()?;
     undo.shapes = Some(shapes.unwrap_or_default()).filter(|before| *before != commit.shapes);
+    let deployed = meta.get("deployed")?.map(|text| json::<Deployed>(text.value())).transpose()?;
+    undo.deployed = Some(deployed.unwrap_or_default()).filter(|before| *before != commit.deployed);
     Ok(undo)
 }
 
@@ -139,6 +145,9 @@ fn take_back(transaction: &WriteTransaction, undo: Undo) -> Result<(), redb::Err
     }
     if let Some(shapes) = undo.shapes {
         transaction.open_table(META)?.insert("shapes", to_json(&shapes)?.as_str())?;
+    }
+    if let Some(deployed) = undo.deployed {
+        transaction.open_table(META)?.insert("deployed", to_json(&deployed)?.as_str())?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ mod protocol;
 
 pub use alignment::Alignment;
 pub use branch::branch;
-pub use changes::{StepChange, compare};
+pub use changes::{StepChange, compare, unreadable};
 pub use commit::{Clock, Clocks, Commit};
 pub use history::{EpochRecord, Output};
 pub use lock::Lock;

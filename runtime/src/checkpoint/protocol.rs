@@ -134,6 +134,11 @@ impl Protocol {
         }
     }
 
+    /// Whether an epoch that is due now would do something.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Idle | Phase::Reading)
+    }
+
     /// Whether the next epoch is the last.
     fn is_over(&self) -> bool {
         self.stop || self.finished.len() == self.sources

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use redb::{Database, ReadableTable};
 
 use super::commit::{
-    CLOCKS, Clock, Clocks, Commit, HISTORY, META, POSITIONS, SEGMENTS, STAGED, WATERMARKS,
+    CLOCKS, Clock, Clocks, Commit, HISTORY, META, POSITIONS, SEGMENTS, STAGED, SWAPS, WATERMARKS,
 };
 use super::history::{self, EpochRecord};
 use super::lock::Lock;
@@ -18,6 +18,7 @@ use crate::sink::{Published, Staged};
 use crate::source::{Position, Positions};
 use crate::state::{CommittedState, Segment};
 use crate::storage::{Storage, random_id};
+use crate::swap::{Deployed, SwapRecord};
 
 const FILE: &str = "checkpoint.redb";
 const FORMAT: &str = "3";
@@ -53,6 +54,7 @@ pub struct Recovered {
     /// Output that may not have been published.
     pub staged: BTreeMap<Epoch, Vec<Staged>>,
     pub digests: BTreeMap<String, String>,
+    pub deployed: Deployed,
     pub shapes: Shapes,
     /// What the user should know of how this was recovered.
     pub warnings: Vec<String>,
@@ -103,6 +105,7 @@ impl Store {
             transaction.open_table(CLOCKS)?;
             transaction.open_table(WATERMARKS)?;
             transaction.open_table(HISTORY)?;
+            transaction.open_table(SWAPS)?;
             Ok(())
         })?;
         let store = Self { path: directory.join(FILE), database, _lock: lock };
@@ -148,6 +151,7 @@ impl Store {
                 state_epoch: epoch("state_epoch")?,
                 forgotten: epoch("forgotten")?,
                 digests: json(&text("digests")?.unwrap_or_else(|| "{}".to_owned()))?,
+                deployed: json(&text("deployed")?.unwrap_or_else(|| "{}".to_owned()))?,
                 shapes: json(&text("shapes")?.unwrap_or_else(|| "{}".to_owned()))?,
                 ..Recovered::default()
             };
@@ -198,6 +202,11 @@ impl Store {
             meta.insert("forgotten", commit.merged.0.to_string().as_str())?;
             meta.insert("shapes", to_json(&commit.shapes)?.as_str())?;
             meta.insert("digests", to_json(&commit.digests)?.as_str())?;
+            meta.insert("deployed", to_json(&commit.deployed)?.as_str())?;
+            let mut swaps = transaction.open_table(SWAPS)?;
+            for swap in &commit.swaps {
+                swaps.insert(swap.id, to_json(swap)?.as_str())?;
+            }
             let mut positions = transaction.open_table(POSITIONS)?;
             for (source, partition, position) in &commit.positions {
                 let text = to_json(position)?;
@@ -211,6 +220,21 @@ impl Store {
                 staged.insert((commit.epoch.0, number as u32), to_json(output)?.as_str())?;
             }
             Ok(())
+        })
+    }
+
+    /// All swaps that there ever were, the oldest first.
+    ///
+    /// # Errors
+    /// `Corrupt` if they can't be read.
+    pub fn swaps(&self) -> Result<Vec<SwapRecord>> {
+        self.read(|transaction| {
+            let table = match transaction.open_table(SWAPS) {
+                // A checkpoint from before there were any.
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                table => table?,
+            };
+            table.iter()?.map(|entry| json(entry?.1.value())).collect()
         })
     }
 

@@ -139,7 +139,8 @@ fn replay(file: &Path, only: &[String]) -> Result<ExitCode> {
         eprintln!("there are no dead letters to replay");
         return Ok(ExitCode::SUCCESS);
     }
-    let options = JobOptions::new(stop_on_signal()?);
+    let mut options = JobOptions::new(stop_on_signal()?);
+    options.replan = Some(pipeline.blueprint.clone());
     execute(&plan, &pipeline.plugins, &options, &mut Terminal::new(false, false))
 }
 

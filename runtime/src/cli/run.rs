@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use crossbeam_channel::{Receiver, bounded};
@@ -87,6 +88,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode> {
     let mut options = JobOptions::new(stop_on_signal()?);
     options.forget_sources = arguments.forget.clone();
     options.outcomes = arguments.outcome.iter().cloned().collect();
+    options.replan = Some(pipeline.blueprint.clone());
     let mut terminal = Terminal::new(arguments.json, arguments.quiet);
     execute(&pipeline.plan, &pipeline.plugins, &options, &mut terminal)
 }
@@ -94,7 +96,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode> {
 /// Runs a plan and reports how it ended.
 pub fn execute(
     plan: &Plan,
-    plugins: &PluginHost,
+    plugins: &Arc<PluginHost>,
     options: &JobOptions,
     terminal: &mut Terminal,
 ) -> Result<ExitCode> {

@@ -22,6 +22,11 @@ impl Text {
     pub fn new(text: impl Into<String>) -> Self {
         Self(Spanned::new(0..0, text.into()))
     }
+
+    /// Puts another text into the same place.
+    pub fn replace(&mut self, text: &str) {
+        *self.0.as_mut() = text.to_owned();
+    }
 }
 
 impl Deref for Text {

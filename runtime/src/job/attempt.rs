@@ -7,22 +7,24 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
 
 use super::build::{Shared, metrics};
+use super::deploy::{Change, Deployments, ITSELF, Opening};
 use super::publish::{PROGRESS_EVERY, publish};
 use super::queues::Queues;
 use super::spawn::{Spawner, reading};
-use super::{Claim, Course, JobOptions, Observer, Progress, Summary};
+use super::{Claim, Command, Course, JobOptions, Observer, Progress, Summary};
 use crate::checkpoint::{
     self, Action, Checkpoint, Commit, Event, Protocol, Recovered, StepChange, Store, TaskId,
 };
 use crate::config::Trigger;
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
-use crate::plan::{Plan, REPLAY_PREFIX, Shapes};
+use crate::plan::{Deployment, Plan, REPLAY_PREFIX, Shapes};
 use crate::plugin::PluginHost;
 use crate::query::Status;
 use crate::sink::{self, Connections, Published, Publisher, Session};
 use crate::source::{Follower, Position};
 use crate::state::{StateBackend, StateOptions};
+use crate::swap::Verdict;
 use crate::task::{Barrier, Control, EpochPart, Report};
 
 /// The first epoch comes early, so that output is seen soon after the start.
@@ -35,7 +37,7 @@ const PRESSURE_EVERY: Duration = Duration::from_millis(20);
 /// Runs until the end or the first error. `course` says what has happened until then.
 pub fn run(
     plan: &Plan,
-    plugins: &PluginHost,
+    plugins: &Arc<PluginHost>,
     options: &JobOptions,
     own: &Claim,
     observer: &mut dyn Observer,
@@ -58,6 +60,16 @@ pub fn run(
     let recovered = recover(plan, options, &store, &state, connected, recovered)?;
     let (store, state) = (Arc::new(store), Arc::new(state));
     let _open = own.server.open(store.clone(), state.clone());
+    let deployments = Arc::new(Deployments::open(Opening {
+        plan,
+        replan: options.replan.clone(),
+        plugins: plugins.clone(),
+        store: store.clone(),
+        storage: storage.clone(),
+        deployed: &recovered.deployed,
+        shapes: &recovered.shapes,
+    })?);
+    let _connected = options.remote.0.connect(&deployments);
     let shared = Shared::new(plan, plugins)?;
     let _fresh: Vec<_> = shared.tables.iter().filter_map(|table| table.keep_fresh()).collect();
     let (reports, inbox) = unbounded();
@@ -69,6 +81,7 @@ pub fn run(
         metrics: &metrics,
         state: &state,
         connections: &connections,
+        deployed: &deployments.running(),
     };
     let tasks = spawner.spawn(&reports)?;
     drop(reports);
@@ -78,7 +91,9 @@ pub fn run(
         plan,
         store: &store,
         state: &state,
-        shapes: &recovered.shapes,
+        deployments: &deployments,
+        changes: Changes::default(),
+        shapes: recovered.shapes.clone(),
         publisher: Publisher::new(plan, &recovered.id, storage.clone(), connections.clone()),
         protocol: Protocol::new(
             tasks.running.len(),
@@ -104,7 +119,8 @@ pub fn run(
         let elapsed = started.elapsed();
         observer.progress(&Progress { plan, metrics, epoch, elapsed, restarts });
     };
-    let result = coordinator.run(&inbox, &options.stop, &mut |epoch| report(epoch, observer));
+    let heard = (&options.stop, &options.remote.1);
+    let result = coordinator.run(&inbox, heard, &mut |epoch| report(epoch, observer));
     let epoch = coordinator.committed;
     // Tasks end when nobody sends barriers any more.
     coordinator.controls.clear();
@@ -174,15 +190,32 @@ fn carry_over(
             StepChange::Refused { message, help, .. } => refused.push(format!("{message}: {help}")),
         }
     }
-    shapes.extend(wanted);
+    for (step, mut shape) in wanted {
+        shape.reads.clear();
+        shape.versions.extend(shapes.get(&step).into_iter().flat_map(|s| &s.versions));
+        shapes.insert(step, shape);
+    }
     if refused.is_empty() { Ok(shapes) } else { Err(Error::config(refused.join("\n"))) }
+}
+
+/// What is to take effect, and who waits for an epoch.
+#[derive(Default)]
+struct Changes {
+    waiting: Option<Change>,
+    /// The one that came with the barrier which is being collected.
+    barrier: Option<Change>,
+    checkpoints: Vec<Sender<Epoch>>,
+    /// Those that are answered when the epoch that is being collected is over.
+    collected: Vec<Sender<Epoch>>,
 }
 
 struct Coordinator<'a> {
     plan: &'a Plan,
     store: &'a Store,
     state: &'a StateBackend,
-    shapes: &'a Shapes,
+    shapes: Shapes,
+    deployments: &'a Deployments,
+    changes: Changes,
     publisher: Publisher,
     protocol: Protocol,
     /// The source that each lane reads.
@@ -205,11 +238,37 @@ struct Coordinator<'a> {
     settles: Option<Instant>,
 }
 
+impl Changes {
+    /// Whether an epoch should end at once.
+    fn is_urgent(&self) -> bool {
+        let free = self.barrier.is_none() && self.collected.is_empty();
+        free && (self.waiting.is_some() || !self.checkpoints.is_empty())
+    }
+
+    /// A barrier goes out: what comes with it.
+    fn begin(&mut self, last: bool) -> Option<Arc<Deployment>> {
+        self.collected.append(&mut self.checkpoints);
+        self.barrier = self.waiting.take_if(|_| !last);
+        if let Some(mut late) = self.waiting.take() {
+            late.answer(Err(Error::unavailable("the pipeline is ending: nothing was changed")));
+        }
+        self.barrier.as_ref().map(|change| change.deployment.clone())
+    }
+
+    /// The epoch that was being collected is over.
+    fn checkpointed(&mut self, committed: Epoch) {
+        for waiting in self.collected.drain(..) {
+            // Whoever asked may be gone.
+            let _ = waiting.send(committed);
+        }
+    }
+}
+
 impl Coordinator<'_> {
     fn run(
         &mut self,
         inbox: &Receiver<Report>,
-        stop: &Receiver<()>,
+        (stop, commands): (&Receiver<()>, &Receiver<Command>),
         progress: &mut dyn FnMut(Epoch),
     ) -> Result<()> {
         let interval = match self.plan.trigger {
@@ -229,8 +288,12 @@ impl Coordinator<'_> {
                 // Nothing is read until the epoch ends.
                 due = due.min(earliest);
                 wake = wake.min(due);
-            } else if has_state {
+            } else if has_state || self.deployments.has_trials() {
                 wake = wake.min(Instant::now() + PRESSURE_EVERY);
+            }
+            if self.changes.is_urgent() && self.protocol.is_open() {
+                due = due.min(Instant::now());
+                wake = due;
             }
             let event = select_biased! {
                 recv(inbox) -> report => match report {
@@ -242,7 +305,20 @@ impl Coordinator<'_> {
                     self.course.stopping = true;
                     Some(Event::Stop)
                 }
+                recv(commands) -> command => match command {
+                    Ok(Command::Stop) => {
+                        self.course.stopping = true;
+                        Some(Event::Stop)
+                    }
+                    Ok(command) => {
+                        self.obey(command);
+                        continue;
+                    }
+                    // The remote is as old as the job.
+                    Err(_) => return Err(Error::internal("nobody has the job's remote")),
+                },
                 default(wake.saturating_duration_since(Instant::now())) => {
+                    self.judge();
                     let now = Instant::now();
                     let is_due = now >= due;
                     if is_due {
@@ -275,7 +351,8 @@ impl Coordinator<'_> {
                     }
                     Action::Barrier { epoch, last } => {
                         self.queues.note(self.withheld.is_some());
-                        self.send(Control::Barrier(Barrier { epoch, last }));
+                        let deployment = self.changes.begin(last);
+                        self.send(Control::Barrier(Barrier { epoch, last, deployment }));
                         break;
                     }
                     Action::Commit { epoch, last } => {
@@ -284,6 +361,7 @@ impl Coordinator<'_> {
                             told = Instant::now();
                             progress(self.committed);
                         }
+                        self.changes.checkpointed(self.committed);
                         action = self.protocol.next(Event::Done { committed });
                         if action == Action::None
                             && self.queues.are_quiet()
@@ -294,6 +372,55 @@ impl Coordinator<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Stop => {}
+            Command::Checkpoint(reply) => self.changes.checkpoints.push(reply),
+            Command::Change(change) => self.change(*change),
+            Command::Decide(part, verdict, by, reply) => {
+                let asked = (by.as_str(), "asked for");
+                match self.deployments.decide(&part, verdict, asked, Some(reply.clone())) {
+                    Ok(change) => self.change(change),
+                    Err(error) => drop(reply.send(Err(error))),
+                }
+            }
+        }
+    }
+
+    /// Lets a change take effect at the next barrier.
+    fn change(&mut self, mut change: Change) {
+        if self.changes.waiting.is_some() || self.changes.barrier.is_some() {
+            let text = "another swap is about to take effect: ask again";
+            change.answer(Err(Error::unavailable(text)));
+        } else if !self.deployments.is_own(&change) {
+            let text = "the pipeline started again meanwhile: nothing was changed; ask again";
+            change.answer(Err(Error::unavailable(text)));
+        } else if self.course.stopping {
+            change.answer(Err(Error::unavailable("the pipeline is stopping: nothing was changed")));
+        } else {
+            self.changes.waiting = Some(change);
+        }
+    }
+
+    /// Promotes candidates or takes them back, where it is time.
+    fn judge(&mut self) {
+        if self.changes.waiting.is_some() || self.changes.barrier.is_some() {
+            return;
+        }
+        let Some((part, verdict, why)) = self.deployments.verdicts().into_iter().next() else {
+            return;
+        };
+        match self.deployments.decide(&part, verdict, (ITSELF, &why), None) {
+            Ok(change) => {
+                if verdict == Verdict::Rollback {
+                    tracing::warn!(part, why, "the new version is taken back");
+                }
+                self.changes.waiting = Some(change);
+            }
+            Err(error) => tracing::error!(part, %error, "a candidate can't be judged"),
         }
     }
 
@@ -339,7 +466,7 @@ impl Coordinator<'_> {
     fn send(&self, control: Control) {
         for lane in &self.controls {
             // A lane that is gone has reported why.
-            let _ = lane.send(control);
+            let _ = lane.send(control.clone());
         }
     }
 
@@ -355,20 +482,28 @@ impl Coordinator<'_> {
             && commit.staged.is_empty()
             && commit.segments.is_empty()
             && commit.clocks.is_empty();
-        if empty && !(last && self.publisher.is_waiting()) {
+        let is_needed = self.changes.barrier.is_some() || (last && self.publisher.is_waiting());
+        if empty && !is_needed {
             return Ok(false);
         }
         commit.epoch = epoch;
         commit.merged = self.state.merged();
         commit.published = std::mem::take(&mut self.published);
-        commit.digests = self.digests();
         commit.keep = self.plan.checkpoint.keep;
+        let mut change = self.changes.barrier.take();
+        self.deployments.note_versions(&mut self.shapes, change.as_ref());
         commit.shapes = self.shapes.clone();
+        (commit.deployed, commit.swaps) = self.deployments.commit(epoch, change.as_mut());
+        commit.digests = self.digests();
         if let Some(forgotten) = self.state.seal(epoch)? {
             commit.segments.insert(0, forgotten);
         }
         self.store.commit(&commit)?;
         self.committed = epoch;
+        if let Some(mut change) = change {
+            self.deployments.committed(&change);
+            change.answer(Ok(()));
+        }
         self.follow(&commit.positions);
         self.state.committed(epoch, std::mem::take(&mut commit.segments))?;
         self.course.progressed = true;
@@ -395,7 +530,9 @@ impl Coordinator<'_> {
     }
 
     fn digests(&self) -> BTreeMap<String, String> {
-        self.plan.digests().map(|(step, digest)| (step.to_owned(), digest.to_owned())).collect()
+        let planned = self.plan.digests();
+        let planned = planned.map(|(step, digest)| (step.to_owned(), digest.to_owned()));
+        planned.chain(self.deployments.digests()).collect()
     }
 
     fn end(&mut self) -> Result<()> {

@@ -22,7 +22,7 @@ use crate::time::Watermark;
 /// What all lanes of a job share.
 pub struct Shared<'a> {
     plan: &'a Plan,
-    plugins: &'a PluginHost,
+    plugins: &'a Arc<PluginHost>,
     pub tables: Vec<Arc<Table>>,
     /// By node.
     lookups: BTreeMap<usize, Arc<LookupView>>,
@@ -33,7 +33,7 @@ impl<'a> Shared<'a> {
     ///
     /// # Errors
     /// If a table can't be read.
-    pub fn new(plan: &'a Plan, plugins: &'a PluginHost) -> Result<Self> {
+    pub fn new(plan: &'a Plan, plugins: &'a Arc<PluginHost>) -> Result<Self> {
         let tables = plan.tables.iter().map(|table| Table::load(table.clone()));
         let tables = tables.collect::<Result<Vec<_>>>()?;
         let mut lookups = BTreeMap::new();

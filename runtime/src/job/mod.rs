@@ -2,8 +2,11 @@
 
 mod attempt;
 mod build;
+mod deploy;
+mod part;
 mod publish;
 mod queues;
+mod remote;
 mod spawn;
 
 use std::collections::BTreeMap;
@@ -16,12 +19,13 @@ use crate::checkpoint::Lock;
 use crate::epoch::Epoch;
 use crate::error::{ErrorKind, Result};
 use crate::metrics::Metrics;
-use crate::plan::Plan;
+use crate::plan::{Plan, Replan};
 use crate::plugin::PluginHost;
 pub use crate::query::Restarts;
 use crate::query::{Server, Status};
 use crate::sink::{Outcome, Session};
 use crate::storage::{LocalStorage, Storage};
+pub use remote::{Command, Remote};
 
 /// The first wait before a restart; each further one is twice as long.
 const RESTART_DELAY: Duration = Duration::from_millis(500);
@@ -36,6 +40,10 @@ pub struct JobOptions {
     /// What the user knows of output of which the sink itself does not know whether it is there,
     /// by the sinks' names.
     pub outcomes: BTreeMap<String, Outcome>,
+    /// Who plans the pipeline again for a swap. Without it nothing can be swapped.
+    pub replan: Option<Arc<dyn Replan>>,
+    /// What else may be asked of the job, and where it hears of it.
+    pub remote: (Remote, Receiver<Command>),
 }
 
 impl JobOptions {
@@ -46,6 +54,8 @@ impl JobOptions {
             stop,
             forget_sources: Vec::new(),
             outcomes: BTreeMap::new(),
+            replan: None,
+            remote: Remote::new(),
         }
     }
 }
@@ -83,7 +93,7 @@ pub struct Summary {
 /// What it failed for, once it is not worth another try.
 pub fn run(
     plan: &Plan,
-    plugins: &PluginHost,
+    plugins: &Arc<PluginHost>,
     options: &JobOptions,
     observer: &mut dyn Observer,
 ) -> Result<Summary> {

@@ -14,7 +14,7 @@ use crate::config::Trigger;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Group};
 use crate::metrics::Metrics;
-use crate::plan::{Node, NodeKind, Plan, SourceNode, SourcePlan};
+use crate::plan::{Deployment, Node, NodeKind, Plan, SourceNode, SourcePlan};
 use crate::sink::{Connections, SinkContext};
 use crate::source::{self, Follower, OpenContext, Opened, Positions};
 use crate::state::StateBackend;
@@ -48,6 +48,8 @@ pub struct Spawner<'a> {
     pub metrics: &'a Arc<Metrics>,
     pub state: &'a StateBackend,
     pub connections: &'a Arc<Connections>,
+    /// Parts that run something else than the plan has.
+    pub deployed: &'a [Deployment],
 }
 
 impl Spawner<'_> {
@@ -207,7 +209,9 @@ impl Spawner<'_> {
             });
         }
         let head = part(group.head, head);
-        Ok(Chain::new(self.plan, head, parts, lane, self.metrics.clone()))
+        let mut chain = Chain::new(self.plan, head, parts, lane, self.metrics.clone());
+        self.deployed.iter().try_for_each(|deployment| chain.deploy(deployment))?;
+        Ok(chain)
     }
 
     /// The clock of a node behind a source or, where rows come long after others of their

@@ -11,7 +11,7 @@ use crate::config::{ColumnType, LimitsConfig};
 use crate::diagnostic::Place;
 
 /// What was found out about sources and tables, by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Facts {
     pub sources: BTreeMap<String, Result<Probed, ProbeError>>,
     /// Whether sinks can be reached by what the file says of them; nothing is connected to.

@@ -1,5 +1,6 @@
 //! Steps that run a keyed plugin.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::Fields;
@@ -26,6 +27,13 @@ pub struct KeyedPlan {
     pub state_ttl: Option<i64>,
     /// The index of the port `late`, where rows come in the order of event time.
     pub late: Option<usize>,
+}
+
+impl KeyedPlan {
+    /// The versions of states that it can work with.
+    pub fn readable(&self) -> BTreeSet<u32> {
+        self.reads_versions.iter().copied().chain([self.state_version]).collect()
+    }
 }
 
 /// In which order the rows of a key come to the plugin.

@@ -1,6 +1,7 @@
 //! What a pipeline will do: the checked plan, and the facts that it is made from.
 
 pub mod columns;
+mod deployment;
 mod facts;
 mod kafka;
 mod keyed;
@@ -9,6 +10,7 @@ mod retry;
 mod shape;
 pub mod times;
 
+pub use deployment::{Candidate, Deployment, Program, Replan, Said};
 pub(crate) use facts::schema_of;
 pub use facts::{
     Described, DescribedKeyed, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest,

@@ -1,6 +1,6 @@
 //! What a step's state looks like: without it the state's bytes mean nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Fields, Schema};
@@ -34,6 +34,12 @@ pub struct Shape {
     /// What may not change as long as the state is to be used: what it is, and how the pipeline
     /// has it, such as `window`, `tumble 60000000us`.
     pub parts: Vec<(String, String)>,
+    /// Of a keyed plugin: the versions that its states may be of. Empty: not known.
+    #[serde(default)]
+    pub versions: BTreeSet<u32>,
+    /// The versions that the plugin can read, the one that it writes among them.
+    #[serde(skip)]
+    pub reads: BTreeSet<u32>,
 }
 
 /// What stands in the keys of state beside the columns of the step's key.
@@ -92,7 +98,7 @@ fn aggregate(plan: &WindowPlan) -> Shape {
     parts.extend(plan.aggregates.iter().map(|a| ("aggregate".to_owned(), a.text.clone())));
     let kind = "aggregate".to_owned();
     let (key, value) = (plan.key_fields.clone(), plan.state_fields());
-    Shape { kind, layout, key, value, parts }
+    Shape { kind, layout, key, value, parts, ..Shape::default() }
 }
 
 impl WindowPlan {
@@ -126,6 +132,7 @@ fn deduplicate(plan: &DedupPlan) -> Shape {
         key: plan.key_fields.clone(),
         value: Fields::empty(),
         parts: vec![key_part(&plan.key_fields), ("bound".to_owned(), bound.to_owned())],
+        ..Shape::default()
     }
 }
 
@@ -141,6 +148,8 @@ fn keyed_plugin(plan: &KeyedPlan) -> Shape {
         key: plan.key_fields.clone(),
         value: Fields::empty(),
         parts: vec![key_part(&plan.key_fields), ("order".to_owned(), order.to_owned())],
+        versions: BTreeSet::from([plan.state_version]),
+        reads: plan.readable(),
     }
 }
 
@@ -152,6 +161,7 @@ fn queue() -> Shape {
         key: WAITING_KEY.clone(),
         value: WAITING.clone(),
         parts: Vec::new(),
+        ..Shape::default()
     }
 }
 

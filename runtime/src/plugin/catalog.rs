@@ -118,8 +118,13 @@ impl PluginHost {
             true => Some(Prepared::new(engine, &component, &wanted.worlds)?),
             false => None,
         };
-        let loaded =
-            Arc::new(Loaded { digest: digest.clone(), bytes: bytes.len(), wanted, prepared });
+        let loaded = Arc::new(Loaded {
+            digest: digest.clone(),
+            bytes: bytes.len(),
+            wanted,
+            prepared,
+            warm: Mutex::default(),
+        });
         all.insert(digest, loaded.clone());
         Ok(loaded)
     }

@@ -1,13 +1,17 @@
 //! A component that can be started, in whichever of the worlds it is.
 
-use arrow::datatypes::Fields;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use arrow::datatypes::{Fields, SchemaRef};
 
 use super::bindings::exports::millrace::plugin::keyed_transformer::KeyedDescription;
 use super::bindings::millrace::plugin::types as wit;
 use super::boundary::flat_schema;
+use super::catalog::limits;
 use super::contract::{Wanted, World};
 use super::instance::{CallFailure, Instance, InstanceLimits, Prepared};
-use crate::plan::PluginRefusal;
+
+use crate::plan::{KeyedPlan, PluginPlan, PluginRefusal};
 
 /// A compiled and checked component.
 pub struct Loaded {
@@ -15,6 +19,17 @@ pub struct Loaded {
     pub bytes: usize,
     pub wanted: Wanted,
     pub prepared: Option<Prepared>,
+    /// Started instances that wait to be used, by what they were started with.
+    pub warm: Mutex<Vec<(StartedWith, Instance)>>,
+}
+
+/// The step, its config and the schema of its input: what tells started instances apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartedWith {
+    world: World,
+    step: String,
+    config: String,
+    input: SchemaRef,
 }
 
 impl Loaded {
@@ -85,6 +100,77 @@ impl Loaded {
         })
     }
 
+    /// Starts so many instances of a step, for tasks that ask for one soon. Those that nobody took
+    /// of what was warmed before go.
+    ///
+    /// # Errors
+    /// Why one can't start.
+    pub fn warm(&self, plan: &PluginPlan, count: usize) -> Result<(), CallFailure> {
+        self.fill(StartedWith::of(World::Transform, plan), count, || self.transform(plan))
+    }
+
+    /// As [`warm`](Self::warm), for a keyed step.
+    ///
+    /// # Errors
+    /// As [`warm`](Self::warm).
+    pub fn warm_keyed(&self, plan: &KeyedPlan, count: usize) -> Result<(), CallFailure> {
+        self.fill(StartedWith::of(World::Keyed, &plan.plugin), count, || self.keyed(plan))
+    }
+
+    fn fill(
+        &self,
+        with: StartedWith,
+        count: usize,
+        start: impl Fn() -> Result<Instance, CallFailure>,
+    ) -> Result<(), CallFailure> {
+        let instances = (0..count).map(|_| Ok((with.clone(), start()?)));
+        let instances = instances.collect::<Result<Vec<_>, _>>()?;
+        *self.waiting() = instances;
+        Ok(())
+    }
+
+    /// An instance for a step, warmed if there is one.
+    ///
+    /// # Errors
+    /// Why it can't start.
+    pub fn of_step(&self, plan: &PluginPlan) -> Result<Instance, CallFailure> {
+        let with = StartedWith::of(World::Transform, plan);
+        self.take(&with).map_or_else(|| self.transform(plan), Ok)
+    }
+
+    /// An instance for a keyed step, warmed if there is one.
+    ///
+    /// # Errors
+    /// Why it can't start.
+    pub fn of_keyed_step(&self, plan: &KeyedPlan) -> Result<Instance, CallFailure> {
+        let with = StartedWith::of(World::Keyed, &plan.plugin);
+        self.take(&with).map_or_else(|| self.keyed(plan), Ok)
+    }
+
+    fn take(&self, with: &StartedWith) -> Option<Instance> {
+        let mut waiting = self.waiting();
+        let at = waiting.iter().position(|(own, _)| own == with)?;
+        Some(waiting.swap_remove(at).1)
+    }
+
+    fn transform(&self, plan: &PluginPlan) -> Result<Instance, CallFailure> {
+        let input = plan.input.fields();
+        let started = self.start(&plan.step, limits(&plan.limits), &plan.config, input);
+        started.map(|(instance, _)| instance).map_err(StartFailure::failure)
+    }
+
+    fn keyed(&self, plan: &KeyedPlan) -> Result<Instance, CallFailure> {
+        let key: Vec<String> = plan.key_fields.iter().map(|f| f.name().clone()).collect();
+        let plugin = &plan.plugin;
+        let input = (plugin.input.fields(), key.as_slice());
+        let started = self.start_keyed(&plugin.step, limits(&plugin.limits), &plugin.config, input);
+        started.map(|(instance, _)| instance).map_err(StartFailure::failure)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<(StartedWith, Instance)>> {
+        self.warm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A started aggregate function, the type of its result, and its states' version.
     ///
     /// # Errors
@@ -119,6 +205,17 @@ impl Loaded {
                 instance.start_scalar(config, input)
             })?;
         Ok((instance, result_type(described)?))
+    }
+}
+
+impl StartedWith {
+    fn of(world: World, plan: &PluginPlan) -> Self {
+        Self {
+            world,
+            step: plan.step.clone(),
+            config: plan.config.clone(),
+            input: plan.input.clone(),
+        }
     }
 }
 

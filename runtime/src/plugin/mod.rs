@@ -15,6 +15,7 @@ mod keyed;
 mod loaded;
 mod udf;
 
+pub use artifact::digest;
 pub use boundary::crossing;
 pub use boundary::{CallOutput, Crossing, PortRows};
 pub use catalog::{Inspection, PluginHost, limits};

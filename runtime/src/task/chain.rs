@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::Outlet;
 use crate::metrics::Metrics;
 use crate::operator::{Operator, Outputs};
-use crate::plan::{Input, Plan};
+use crate::plan::{Deployment, Input, Plan};
 use crate::sink::{Sink, Staged};
 use crate::source::{Activity, Position};
 use crate::state::Changes;
@@ -252,7 +252,7 @@ impl Chain {
     }
 
     /// Makes the sinks' output of an epoch durable, and sends its barrier on.
-    pub fn stage(&mut self, barrier: Barrier) -> Result<(Vec<Staged>, Flow)> {
+    pub fn stage(&mut self, barrier: &Barrier) -> Result<(Vec<Staged>, Flow)> {
         let mut staged = Vec::new();
         let mut flow = Ok(());
         for link in &mut self.links {
@@ -268,6 +268,17 @@ impl Chain {
             }
         }
         Ok((staged, flow))
+    }
+
+    /// Lets the operators of a part run other versions.
+    pub fn deploy(&mut self, deployment: &Deployment) -> Result<()> {
+        for link in std::iter::once(&mut self.head).chain(&mut self.links) {
+            if let Some(Stage::Operator(operator)) = &mut link.stage {
+                let node = &self.metrics.nodes[link.node].name;
+                operator.deploy(deployment).map_err(|e| e.at(node))?;
+            }
+        }
+        Ok(())
     }
 
     /// What the clocks add to an epoch.

@@ -123,8 +123,9 @@ impl Exchange {
         (0..self.tasks.len()).try_for_each(|task| self.tell(task, Message::Time(time)))
     }
 
-    pub fn barrier(&self, barrier: Barrier) -> Result<(), Closed> {
-        (0..self.tasks.len()).try_for_each(|task| self.tell(task, Message::Barrier(barrier)))
+    pub fn barrier(&self, barrier: &Barrier) -> Result<(), Closed> {
+        (0..self.tasks.len())
+            .try_for_each(|task| self.tell(task, Message::Barrier(barrier.clone())))
     }
 
     fn tell(&self, task: usize, message: Message) -> Result<(), Closed> {

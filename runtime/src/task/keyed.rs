@@ -59,7 +59,7 @@ impl KeyedTask {
                     match alignment.meet(input) {
                         false => Ok(()),
                         true => {
-                            let flow = self.barrier(barrier)?;
+                            let flow = self.barrier(&barrier)?;
                             if barrier.last {
                                 return Ok(());
                             }
@@ -100,7 +100,7 @@ impl KeyedTask {
         Ok(self.chain.tell(InputTime::At(watermark), &Activity::default()))
     }
 
-    fn barrier(&mut self, barrier: Barrier) -> Result<Flow> {
+    fn barrier(&mut self, barrier: &Barrier) -> Result<Flow> {
         let mut changes = Changes::new();
         if let Err(closed) = self.chain.freeze(&mut changes)? {
             return Ok(Err(closed));
@@ -112,6 +112,9 @@ impl KeyedTask {
         let part = EpochPart { staged, segment, reached, ..EpochPart::default() };
         // Without a coordinator the job is over.
         let _ = self.reports.send(Report::Staged { task: self.task, part: Box::new(part) });
+        if let Some(deployment) = &barrier.deployment {
+            self.chain.deploy(deployment)?;
+        }
         Ok(flow)
     }
 }

@@ -58,7 +58,7 @@ impl Lane {
             };
             match control {
                 Ok(Control::Barrier(barrier)) => {
-                    if self.barrier(barrier)?.is_err() || barrier.last {
+                    if self.barrier(&barrier)?.is_err() || barrier.last {
                         return Ok(());
                     }
                     continue;
@@ -118,13 +118,16 @@ impl Lane {
         self.chain.tell(InputTime::Idle, &activity)
     }
 
-    fn barrier(&mut self, barrier: Barrier) -> Result<Flow> {
+    fn barrier(&mut self, barrier: &Barrier) -> Result<Flow> {
         let (staged, flow) = self.chain.stage(barrier)?;
         let positions = self.source.barrier();
         let mut part = EpochPart { staged, ..EpochPart::default() };
         self.chain.freeze_clocks(&positions, &mut part);
         part.positions = positions;
         self.report(Report::Staged { task: self.task, part: Box::new(part) });
+        if let Some(deployment) = &barrier.deployment {
+            self.chain.deploy(deployment)?;
+        }
         Ok(flow)
     }
 

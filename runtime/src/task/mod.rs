@@ -13,10 +13,13 @@ pub use exchange::{Exchange, channel};
 pub use keyed::{KeyedTask, now};
 pub use lane::{Lane, Pace};
 
+use std::sync::Arc;
+
 use crate::batch::Batch;
 use crate::checkpoint::{self, TaskId};
 use crate::epoch::Epoch;
 use crate::error::Error;
+use crate::plan::Deployment;
 use crate::sink::Staged;
 use crate::source::Position;
 use crate::state::Segment;
@@ -24,15 +27,17 @@ use crate::time::Watermark;
 use crate::watermark::InputTime;
 
 /// Between two epochs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Barrier {
     pub epoch: Epoch,
     /// The task ends after it.
     pub last: bool,
+    /// The versions of a part that run from here on.
+    pub deployment: Option<Arc<Deployment>>,
 }
 
 /// What the coordinator tells a lane.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Control {
     Barrier(Barrier),
     /// Read all that there is.
