@@ -60,18 +60,18 @@ pub fn run(
     let recovered = recover(plan, options, &store, &state, connected, recovered)?;
     let (store, state) = (Arc::new(store), Arc::new(state));
     let _open = own.server.open(store.clone(), state.clone());
+    let shared = Shared::new(plan, plugins)?;
     let deployments = Arc::new(Deployments::open(Opening {
         plan,
         replan: options.replan.clone(),
         plugins: plugins.clone(),
+        lookups: shared.lookups.clone(),
         store: store.clone(),
         storage: storage.clone(),
         deployed: &recovered.deployed,
         shapes: &recovered.shapes,
     })?);
     let _connected = options.remote.0.connect(&deployments);
-    let shared = Shared::new(plan, plugins)?;
-    let _fresh: Vec<_> = shared.tables.iter().filter_map(|table| table.keep_fresh()).collect();
     let (reports, inbox) = unbounded();
     let spawner = Spawner {
         plan,

@@ -1,13 +1,12 @@
 //! The running parts of a plan: operators and sinks for every lane.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, NodeMetrics};
 use crate::operator::Operator;
 use crate::operators::{
-    Decode, DedupStep, KeyedStep, Letters, Lookup, LookupView, PluginStep, Project, Records,
+    Decode, DedupStep, KeyedStep, Letters, Lookup, Lookups, PluginStep, Project, Records,
     RetryQueue, WindowStep,
 };
 use crate::plan::{Node, NodeKind, Plan};
@@ -15,7 +14,6 @@ use crate::plugin::PluginHost;
 use crate::query::Status;
 use crate::sink::{self, SinkContext};
 use crate::state::StepState;
-use crate::table::Table;
 use crate::task::{Stage, now};
 use crate::time::Watermark;
 
@@ -23,9 +21,7 @@ use crate::time::Watermark;
 pub struct Shared<'a> {
     plan: &'a Plan,
     plugins: &'a Arc<PluginHost>,
-    pub tables: Vec<Arc<Table>>,
-    /// By node.
-    lookups: BTreeMap<usize, Arc<LookupView>>,
+    pub lookups: Arc<Lookups>,
 }
 
 impl<'a> Shared<'a> {
@@ -34,15 +30,7 @@ impl<'a> Shared<'a> {
     /// # Errors
     /// If a table can't be read.
     pub fn new(plan: &'a Plan, plugins: &'a Arc<PluginHost>) -> Result<Self> {
-        let tables = plan.tables.iter().map(|table| Table::load(table.clone()));
-        let tables = tables.collect::<Result<Vec<_>>>()?;
-        let mut lookups = BTreeMap::new();
-        for (at, node) in plan.nodes.iter().enumerate() {
-            if let NodeKind::Lookup(lookup) = &node.kind {
-                lookups.insert(at, LookupView::new(lookup, tables[lookup.table].clone())?);
-            }
-        }
-        Ok(Self { plan, plugins, tables, lookups })
+        Ok(Self { plan, plugins, lookups: Arc::new(Lookups::new(plan)?) })
     }
 
     /// What runs at the node `at`, a step with state, in one task.
@@ -94,10 +82,11 @@ impl<'a> Shared<'a> {
             NodeKind::Plugin(plan) => {
                 Stage::Operator(Box::new(PluginStep::new(plan, self.plugins)?))
             }
-            NodeKind::Lookup(_) => match self.lookups.get(&at) {
-                Some(view) => Stage::Operator(Box::new(Lookup::new(name, view.clone()))),
-                None => return Err(Error::internal("a lookup without its table")),
-            },
+            NodeKind::Lookup(plan) => {
+                let table = &self.plan.tables[plan.table];
+                let lookups = self.lookups.clone();
+                Stage::Operator(Box::new(Lookup::new(name, at, table, lookups)?))
+            }
             NodeKind::Sink(plan) => {
                 let input = node.inputs[0];
                 let port = &self.plan.nodes[input.node].ports[input.port];

@@ -16,6 +16,7 @@ use crate::checkpoint::{Store, unreadable};
 use crate::diagnostic::suggest;
 use crate::epoch::Epoch;
 use crate::error::{Error, ErrorKind, Result};
+use crate::operators::Lookups;
 use crate::plan::{Candidate, Deployment, Plan, Program, Replan, Shapes};
 use crate::plugin::PluginHost;
 use crate::storage::{Directories, Storage};
@@ -34,6 +35,7 @@ pub struct Deployments {
     parts: BTreeMap<String, Part>,
     replan: Option<Arc<dyn Replan>>,
     plugins: Arc<PluginHost>,
+    lookups: Arc<Lookups>,
     store: Arc<Store>,
     storage: Arc<dyn Storage>,
     components: PathBuf,
@@ -83,6 +85,7 @@ pub struct Opening<'a> {
     pub plan: &'a Plan,
     pub replan: Option<Arc<dyn Replan>>,
     pub plugins: Arc<PluginHost>,
+    pub lookups: Arc<Lookups>,
     pub store: Arc<Store>,
     pub storage: Arc<dyn Storage>,
     pub deployed: &'a Deployed,
@@ -97,7 +100,7 @@ impl Deployments {
     /// If a component that was swapped in is gone or damaged, or the pipeline has changed so that
     /// it does not fit any more.
     pub fn open(opening: Opening) -> Result<Self> {
-        let Opening { plan, replan, plugins, store, storage, deployed, shapes } = opening;
+        let Opening { plan, replan, plugins, lookups, store, storage, deployed, shapes } = opening;
         let history = store.swaps()?;
         let state_versions =
             shapes.iter().map(|(step, shape)| (step.clone(), shape.versions.clone())).collect();
@@ -105,6 +108,7 @@ impl Deployments {
             parts: Part::all(plan),
             replan,
             plugins,
+            lookups,
             store,
             storage,
             components: plan.checkpoint.directory.join(COMPONENTS),
@@ -356,6 +360,9 @@ impl Deployments {
                 versions.insert(plan.state_version);
             }
         }
+        if let Program::Table(table) = &deployment.current {
+            self.lookups.keep(&table.name, &table.path);
+        }
         board.deployed.insert(deployment.part.clone(), change.placed.clone());
         board.running.insert(deployment.part.clone(), deployment.clone());
     }
@@ -534,6 +541,9 @@ impl Deployments {
     /// What a version of a part does, checked against what runs.
     fn program(&self, part: &Part, version: &Version) -> Result<Program> {
         if part.version.is_same(version) {
+            if let Program::Table(table) = &part.program {
+                self.lookups.read(table)?;
+            }
             return Ok(part.program.clone());
         }
         let replan = self.replan()?;
@@ -555,6 +565,9 @@ impl Deployments {
             }
         };
         let program = part.fitting(&plan, &version.name)?;
+        if let Program::Table(table) = &program {
+            self.lookups.read(table)?;
+        }
         if let Some(plugin) = program.plugin()
             && plugin.digest != version.digest
         {

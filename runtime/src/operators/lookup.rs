@@ -1,12 +1,15 @@
 //! A stream enriched from a table: the table's rows in a hash index, shared by all lanes.
 
+use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, Rows, SortField};
+use crossbeam_channel::Sender;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::emit::emit_isolated;
@@ -15,7 +18,7 @@ use crate::batch::{Batch, Origin, Partition, record_batch};
 use crate::dead_letter::Refuser;
 use crate::error::{Error, Result};
 use crate::operator::{Operator, Outputs};
-use crate::plan::{LookupKind, LookupPlan};
+use crate::plan::{Deployment, LookupKind, LookupPlan, Node, NodeKind, Plan, Program, TablePlan};
 use crate::table::{Table, TableVersion};
 
 const MAIN: usize = 0;
@@ -23,8 +26,82 @@ const ERRORS: usize = 1;
 /// Ends a chain of rows with the same key.
 const END: u32 = u32::MAX;
 
+/// The tables of a job and what its lookups see of them, also of those that are to take their place.
+pub struct Lookups {
+    /// By node.
+    plans: BTreeMap<usize, LookupPlan>,
+    /// The names of tables, by their index in the plan.
+    names: Vec<String>,
+    /// By the table's name and path.
+    loaded: Mutex<HashMap<(String, PathBuf), LoadedTable>>,
+}
+
+struct LoadedTable {
+    /// By node.
+    views: BTreeMap<usize, Arc<LookupView>>,
+    /// The file is looked at from time to time for as long as this lives.
+    _fresh: Option<Sender<()>>,
+}
+
+impl Lookups {
+    /// Loads the tables of a plan and indexes them.
+    ///
+    /// # Errors
+    /// If a table can't be read.
+    pub fn new(plan: &Plan) -> Result<Self> {
+        let lookup = |(at, node): (usize, &Node)| match &node.kind {
+            NodeKind::Lookup(lookup) => Some((at, lookup.clone())),
+            _ => None,
+        };
+        let lookups = Self {
+            plans: plan.nodes.iter().enumerate().filter_map(lookup).collect(),
+            names: plan.tables.iter().map(|table| table.name.clone()).collect(),
+            loaded: Mutex::default(),
+        };
+        plan.tables.iter().try_for_each(|table| lookups.read(table))?;
+        Ok(lookups)
+    }
+
+    /// Reads a table and indexes it, also if its file was read before: lookups that are deployed from
+    /// now on see what is in it now.
+    ///
+    /// # Errors
+    /// If it can't be read, or a row can't be looked up.
+    pub fn read(&self, plan: &TablePlan) -> Result<()> {
+        let key = (plan.name.clone(), plan.path.clone());
+        let table = Table::load(plan.clone())?;
+        let own = |lookup: &LookupPlan| self.names[lookup.table] == plan.name;
+        let views = self.plans.iter().filter(|(_, lookup)| own(lookup));
+        let views = views.map(|(at, lookup)| Ok((*at, LookupView::new(lookup, table.clone())?)));
+        let views = views.collect::<Result<_>>()?;
+        let loaded = LoadedTable { views, _fresh: table.keep_fresh() };
+        self.lock().insert(key, loaded);
+        Ok(())
+    }
+
+    /// Forgets what was read for a table but for the file at `path`.
+    pub fn keep(&self, table: &str, path: &Path) {
+        self.lock().retain(|(name, of), _| name != table || of == path);
+    }
+
+    /// What the lookup at the node `at` sees of its table.
+    ///
+    /// # Errors
+    /// If it was not loaded.
+    fn view(&self, at: usize, table: &TablePlan) -> Result<Arc<LookupView>> {
+        let loaded = self.lock();
+        let table = loaded.get(&(table.name.clone(), table.path.clone()));
+        let view = table.and_then(|table| table.views.get(&at)).cloned();
+        view.ok_or_else(|| Error::internal("a lookup without its table"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, PathBuf), LoadedTable>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A table as one lookup sees it, with the index of its newest version.
-pub struct LookupView {
+struct LookupView {
     plan: LookupPlan,
     table: Arc<Table>,
     index: Mutex<Current>,
@@ -39,7 +116,7 @@ struct Current {
 impl LookupView {
     /// # Errors
     /// If what the query computes of the table fails.
-    pub fn new(plan: &LookupPlan, table: Arc<Table>) -> Result<Arc<Self>> {
+    fn new(plan: &LookupPlan, table: Arc<Table>) -> Result<Arc<Self>> {
         let version = table.current();
         let index = Index::new(plan, &version).map_err(|e| {
             let name = table.name();
@@ -141,15 +218,22 @@ impl Index {
 }
 
 pub struct Lookup {
+    node: usize,
+    lookups: Arc<Lookups>,
     view: Arc<LookupView>,
     refuser: Refuser,
     converter: Option<RowConverter>,
 }
 
 impl Lookup {
-    pub fn new(node: &str, view: Arc<LookupView>) -> Self {
-        let refuser = Refuser { step: node.to_owned(), plugin: None };
-        Self { view, refuser, converter: None }
+    /// The lookup at the node `at`, which is called `name`, in `table`.
+    ///
+    /// # Errors
+    /// If the table was not loaded.
+    pub fn new(name: &str, at: usize, table: &TablePlan, lookups: Arc<Lookups>) -> Result<Self> {
+        let refuser = Refuser { step: name.to_owned(), plugin: None };
+        let view = lookups.view(at, table)?;
+        Ok(Self { node: at, lookups, view, refuser, converter: None })
     }
 }
 
@@ -160,6 +244,15 @@ impl Operator for Lookup {
         let (plan, converter) = (&self.view.plan, &mut self.converter);
         let work = |part: &Batch| join(plan, &index, converter, part);
         emit_isolated(&batch, &self.refuser, (MAIN, ERRORS), out, work)
+    }
+
+    fn deploy(&mut self, deployment: &Deployment) -> Result<()> {
+        if let Program::Table(table) = &deployment.current
+            && self.view.table.name() == table.name
+        {
+            self.view = self.lookups.view(self.node, table)?;
+        }
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ pub use dedup::DedupStep;
 pub use keyed::KeyedStep;
 pub(crate) use keyed::{entry, names};
 pub use letters::Letters;
-pub use lookup::{Lookup, LookupView};
+pub use lookup::{Lookup, Lookups};
 pub use plugin::PluginStep;
 pub(crate) use project::evaluate;
 pub use project::{Project, project};
