@@ -99,6 +99,15 @@ impl Origin {
         }
     }
 
+    /// What tells a row from the others of its partition: its number or, of rows that have none, its
+    /// place in the batch.
+    pub fn place(&self, row: usize) -> u64 {
+        match &self.rows {
+            RowNumbers::Derived => row as u64,
+            _ => self.row(row),
+        }
+    }
+
     fn pick<I: Iterator<Item = usize>>(&self, rows: impl Fn() -> I) -> Self {
         let numbers = match &self.rows {
             RowNumbers::Derived => RowNumbers::Derived,

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::metrics::{Metrics, NodeMetrics};
 use crate::operator::Operator;
 use crate::operators::{
-    Decode, DedupStep, KeyedStep, Letters, Lookup, Lookups, PluginStep, Project, Records,
-    RetryQueue, WindowStep,
+    Decode, DedupStep, KeyedStep, Letters, Lookup, Lookups, Project, Records, RetryQueue,
+    VersionedStep, WindowStep,
 };
 use crate::plan::{Node, NodeKind, Plan};
 use crate::plugin::PluginHost;
@@ -80,7 +80,7 @@ impl<'a> Shared<'a> {
             NodeKind::Decode(plan) => Stage::Operator(Box::new(Decode::new(name, plan)?)),
             NodeKind::Project(plan) => Stage::Operator(Box::new(Project::new(name, plan))),
             NodeKind::Plugin(plan) => {
-                Stage::Operator(Box::new(PluginStep::new(plan, self.plugins)?))
+                Stage::Operator(Box::new(VersionedStep::new(plan, self.plugins)?))
             }
             NodeKind::Lookup(plan) => {
                 let table = &self.plan.tables[plan.table];

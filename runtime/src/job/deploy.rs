@@ -202,7 +202,7 @@ impl Deployments {
         }
         let said = self.replan()?.said(&request.part);
         let before = self.placed(&request.part, part);
-        let target = self.target(request, part, &before.current, said.as_ref().ok())?;
+        let target = self.target(request, part, in_charge(&before), said.as_ref().ok())?;
         // What the file has now; if it can't be read, what it had at the start.
         let file = said.ok().and_then(|said| self.version(part, &said.name, said.config).ok());
         let file = file.map_or_else(|| before.file.clone(), |(version, _)| version);
@@ -220,7 +220,7 @@ impl Deployments {
             part: request.part.clone(),
             by: request.by.clone(),
             at_ms: now_ms(),
-            from: running.version(&before),
+            from: in_charge(&before).clone(),
             to: target.clone(),
             mode: request.mode,
             bounds,
@@ -228,8 +228,8 @@ impl Deployments {
             outcome: if in_trial { Outcome::OnTrial } else { Outcome::Done },
             end: None,
         });
-        let current = running.program();
-        let from = running.version(&before);
+        let current = running.in_charge().clone();
+        let from = in_charge(&before).clone();
         let (deployment, placed) = match in_trial {
             true => {
                 let trial = Arc::new(Trial::new(id, &request.part, request.mode, bounds));
@@ -619,7 +619,7 @@ impl Deployments {
         mode: Mode,
         bounds: &mut crate::swap::Bounds,
     ) -> Result<()> {
-        let (Program::Keyed(new), Program::Keyed(old)) = (program, running.program()) else {
+        let (Program::Keyed(new), Program::Keyed(old)) = (program, running.in_charge()) else {
             return Ok(());
         };
         let mut versions = self.lock().state_versions.get(name).cloned().unwrap_or_default();
@@ -671,20 +671,11 @@ impl Deployments {
     }
 }
 
-impl Deployment {
-    /// What does the work: a candidate that has all of it counts.
-    fn program(&self) -> Program {
-        match &self.candidate {
-            Some(candidate) if candidate.trial.mode == Mode::Full => candidate.program.clone(),
-            _ => self.current.clone(),
-        }
-    }
-
-    fn version(&self, placed: &Placed) -> Version {
-        match &placed.candidate {
-            Some(on_trial) if on_trial.mode == Mode::Full => on_trial.version.clone(),
-            _ => placed.current.clone(),
-        }
+/// The version that does the work.
+fn in_charge(placed: &Placed) -> &Version {
+    match &placed.candidate {
+        Some(on_trial) if on_trial.mode == Mode::Full => &on_trial.version,
+        _ => &placed.current,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A step that runs a component: batches cross whole, and failures are traced to their rows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::UInt32Array;
 use arrow::datatypes::Fields;
@@ -10,11 +11,9 @@ use crate::batch::Batch;
 use crate::config::OnFailure;
 use crate::dead_letter::{Refusal, Refuser, letters};
 use crate::error::{Error, Result};
-use crate::operator::{Operator, Outputs};
+use crate::operator::Outputs;
 use crate::plan::{PluginPlan, PortColumn, RetryPlan};
-use crate::plugin::{
-    CallFailure, CallOutput, Crossing, Instance, Loaded, PluginHost, PortRows, StartFailure, limits,
-};
+use crate::plugin::{CallFailure, CallOutput, Crossing, Instance, Loaded, PluginHost, PortRows};
 
 pub struct PluginStep {
     plan: PluginPlan,
@@ -25,6 +24,8 @@ pub struct PluginStep {
     instance: Option<Instance>,
     /// Failed calls since the last that succeeded.
     failures: u32,
+    /// Failed calls of all time.
+    failed_calls: u64,
 }
 
 impl PluginStep {
@@ -37,12 +38,24 @@ impl PluginStep {
         };
         let loaded = host.planned(&plan.digest)?;
         let exact = ExactRows::of(&plan.input);
-        Ok(Self { plan: plan.clone(), loaded, refuser, exact, instance: None, failures: 0 })
+        Ok(Self {
+            plan: plan.clone(),
+            loaded,
+            refuser,
+            exact,
+            instance: None,
+            failures: 0,
+            failed_calls: 0,
+        })
     }
 
     /// One call on `batch`. A failure takes the instance with it: whatever is left in its memory
     /// can't be trusted.
-    fn call(&mut self, batch: &Batch) -> Result<Result<CallOutput, CallFailure>> {
+    fn call(
+        &mut self,
+        batch: &Batch,
+        within: Option<Duration>,
+    ) -> Result<Result<CallOutput, CallFailure>> {
         let crossing = Crossing::new(&batch.rows, &self.plan.reads)?;
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
@@ -52,6 +65,7 @@ impl PluginStep {
             },
         };
         let adds: Vec<&Fields> = self.plan.ports.iter().map(|port| &port.adds).collect();
+        instance.within(within);
         let called = crossing.call(&mut instance, &adds);
         if called.is_ok() {
             self.instance = Some(instance);
@@ -60,15 +74,13 @@ impl PluginStep {
     }
 
     fn start(&self) -> Result<Instance, CallFailure> {
-        let plan = &self.plan;
-        let limits = limits(&plan.limits);
-        let started = self.loaded.start(&plan.step, limits, &plan.config, plan.input.fields());
-        started.map(|(instance, _)| instance).map_err(StartFailure::failure)
+        self.loaded.of_step(&self.plan)
     }
 
     /// What becomes of `part` of a batch, `offset` rows into it, whose call failed.
     fn failed(&mut self, offset: usize, rows: usize, failure: &CallFailure) -> Result<Verdict> {
         self.failures += 1;
+        self.failed_calls += 1;
         if self.failures < self.plan.limits.consecutive_failures {
             return Ok(if rows == 1 { Verdict::Refuse } else { Verdict::Halve });
         }
@@ -98,7 +110,7 @@ impl PluginStep {
 
     /// Sends refused rows where they belong: those that may succeed later to the queue, and as they
     /// came to whoever wants to answer in the meantime.
-    fn refuse(&self, batch: &Batch, refusals: Vec<Refusal>, out: &mut Outputs) -> Result<()> {
+    pub fn refuse(&self, batch: &Batch, refusals: Vec<Refusal>, out: &mut Outputs) -> Result<()> {
         let is_temporary = |refusal: &Refusal| {
             self.plan.retry.as_ref().is_some_and(|retry| retry.is_temporary(&refusal.code))
         };
@@ -150,16 +162,6 @@ enum Verdict {
     Refuse,
 }
 
-impl Operator for PluginStep {
-    fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
-        for chunk in batch.chunks() {
-            let refusals = self.attempt(&chunk, out)?;
-            self.refuse(&chunk, refusals, out)?;
-        }
-        Ok(())
-    }
-}
-
 impl PluginStep {
     /// Gives the plugin a batch of as many rows as may cross. Emits what it returns, but for the
     /// rows that it refuses or fails on: those are returned, in their order.
@@ -171,7 +173,7 @@ impl PluginStep {
         let mut waiting = vec![(0, batch.len())];
         while let Some((offset, rows)) = waiting.pop() {
             let part = if rows == batch.len() { batch.clone() } else { batch.slice(offset, rows) };
-            let failure = match self.call(&part)? {
+            let failure = match self.call(&part, None)? {
                 Ok(output) => {
                     self.failures = 0;
                     for rows in output.ports {
@@ -201,5 +203,57 @@ impl PluginStep {
         }
         refusals.sort_by_key(|refusal| refusal.row);
         Ok(refusals)
+    }
+}
+
+/// What a step with two versions needs of each.
+impl PluginStep {
+    /// With an instance that waits for the first batch. A plugin that can't start says so with that.
+    ///
+    /// # Errors
+    /// If the component was not loaded.
+    pub fn ready(plan: &PluginPlan, host: &PluginHost) -> Result<Self> {
+        let mut step = Self::new(plan, host)?;
+        step.instance = step.start().ok();
+        Ok(step)
+    }
+
+    /// Whether it runs this component with this config.
+    pub fn is(&self, plan: &PluginPlan) -> bool {
+        self.plan.digest == plan.digest && self.plan.config == plan.config
+    }
+
+    pub fn step(&self) -> &str {
+        &self.plan.step
+    }
+
+    pub fn plan(&self) -> &PluginPlan {
+        &self.plan
+    }
+
+    /// How many calls have failed so far.
+    pub fn failed_calls(&self) -> u64 {
+        self.failed_calls
+    }
+
+    /// One call on all of a batch, which may take `within` if that is less than its deadline. Emits
+    /// what it returns, and returns the rows that it refuses.
+    ///
+    /// # Errors
+    /// If the batch can't cross. The inner error is why the call came to nothing.
+    pub fn once(
+        &mut self,
+        batch: &Batch,
+        within: Option<Duration>,
+        out: &mut Outputs,
+    ) -> Result<Result<Vec<Refusal>, CallFailure>> {
+        let output = match self.call(batch, within)? {
+            Ok(output) => output,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        for rows in output.ports {
+            out.emit(rows.port, self.assemble(batch, rows)?);
+        }
+        Ok(Ok(output.errors))
     }
 }

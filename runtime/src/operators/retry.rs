@@ -24,7 +24,7 @@ use crate::dead_letter::{self, Refusal, letters};
 use crate::error::{Error, Result};
 use crate::metrics::QueueMetrics;
 use crate::operator::{Operator, Outputs};
-use crate::plan::{QUEUED, QueuePlan, WAITING, WAITING_KEY};
+use crate::plan::{Deployment, PluginPlan, Program, QUEUED, QueuePlan, WAITING, WAITING_KEY};
 use crate::plugin::PluginHost;
 use crate::state::{Changes, EncodedRows, Key, NEVER, RowCodec, StepState, key_group};
 
@@ -34,6 +34,7 @@ const ROWS_MAX: usize = 4096;
 pub struct RetryQueue {
     plan: QueuePlan,
     step: PluginStep,
+    plugins: Arc<PluginHost>,
     exact: ExactRows,
     state: StepState,
     /// What decides the group of a row.
@@ -90,7 +91,7 @@ impl RetryQueue {
     /// If the component was not planned, or the state can't be read.
     pub fn open(
         plan: &QueuePlan,
-        host: &PluginHost,
+        host: &Arc<PluginHost>,
         state: StepState,
         (metrics, now): (Arc<QueueMetrics>, fn() -> i64),
     ) -> Result<Self> {
@@ -100,6 +101,7 @@ impl RetryQueue {
         let keys = plan.keys.iter().map(|key| Ok(key.return_field(&QUEUED)?));
         let mut queue = Self {
             step: PluginStep::new(&plan.plugin, host)?,
+            plugins: host.clone(),
             exact: ExactRows::of(&plan.plugin.input),
             groups: codec(RowCodec::new(&keys.collect::<Result<_>>()?))?,
             keys: codec(RowCodec::new(&WAITING_KEY))?,
@@ -310,6 +312,17 @@ impl Operator for RetryQueue {
             0 => Ok(()),
             fit => self.put(&batch.rows.slice(0, fit), vec![0; fit]),
         }
+    }
+
+    fn deploy(&mut self, deployment: &Deployment) -> Result<()> {
+        let Program::Transform(plan) = deployment.in_charge() else { return Ok(()) };
+        let own = &self.plan.plugin;
+        if own.step == deployment.part && !self.step.is(plan) {
+            let (errors, retry) = (own.errors, own.retry.clone());
+            self.plan.plugin = PluginPlan { errors, retry, ..(**plan).clone() };
+            self.step = PluginStep::ready(&self.plan.plugin, &self.plugins)?;
+        }
+        Ok(())
     }
 
     fn wakes_at(&self) -> Option<i64> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{KeyedPlan, NodeKind, Plan, PluginPlan, TablePlan, step_of};
 use crate::error::Result;
-use crate::swap::Trial;
+use crate::swap::{Mode, Trial};
 
 /// What a part of the pipeline runs.
 #[derive(Debug, Clone)]
@@ -60,6 +60,16 @@ impl Program {
         match self {
             Self::Table(plan) => Some(&plan.path),
             Self::Transform(_) | Self::Keyed(_) => None,
+        }
+    }
+}
+
+impl Deployment {
+    /// What does the work: a candidate that has all of it counts.
+    pub fn in_charge(&self) -> &Program {
+        match &self.candidate {
+            Some(candidate) if candidate.trial.mode == Mode::Full => &candidate.program,
+            _ => &self.current,
         }
     }
 }

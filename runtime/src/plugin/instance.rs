@@ -123,6 +123,7 @@ pub struct Instance {
     store: Store<HostState>,
     guest: Guest,
     limits: InstanceLimits,
+    within: Option<Duration>,
 }
 
 impl Instance {
@@ -150,7 +151,7 @@ impl Instance {
             .instantiate(&mut store)
             .and_then(|instance| export.load(&mut store, &instance));
         let guest = loaded.map_err(|e| failure(&e, store.data_mut(), &limits))?;
-        Ok(Self { store, guest, limits })
+        Ok(Self { store, guest, limits, within: None })
     }
 
     /// Who the plugin is.
@@ -164,6 +165,11 @@ impl Instance {
             Guest::Aggregate(guest) => guest.call_about(store),
             Guest::Scalar(guest) => guest.call_about(store),
         })
+    }
+
+    /// The calls that follow may take no longer than this, where their deadline is later.
+    pub fn within(&mut self, within: Option<Duration>) {
+        self.within = within;
     }
 
     /// Gives the plugin the large state of `keys` keys until [`reclaim`](Self::reclaim).
@@ -181,9 +187,11 @@ impl Instance {
         call: impl FnOnce(&Guest, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<R, CallFailure> {
         self.store.data_mut().begin_call();
-        self.store.set_epoch_deadline(ticks(self.limits.deadline));
+        let deadline = self.within.map_or(self.limits.deadline, |w| w.min(self.limits.deadline));
+        self.store.set_epoch_deadline(ticks(deadline));
         let called = call(&self.guest, &mut self.store);
-        called.map_err(|e| failure(&e, self.store.data_mut(), &self.limits))
+        let limits = InstanceLimits { deadline, ..self.limits };
+        called.map_err(|e| failure(&e, self.store.data_mut(), &limits))
     }
 }
 

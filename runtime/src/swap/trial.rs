@@ -41,6 +41,18 @@ pub struct Sample {
     pub memory: u64,
 }
 
+impl Sample {
+    pub fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.rows += other.rows;
+        self.rows_out += other.rows_out;
+        self.refused += other.refused;
+        self.failures += other.failures;
+        self.nanos += other.nanos;
+        self.memory = self.memory.max(other.memory);
+    }
+}
+
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {

@@ -14,13 +14,16 @@ pub(crate) mod entry;
 mod memory;
 pub(crate) mod names;
 mod output;
+mod runner;
 mod timers;
 mod work;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use buffer::Buffer;
 use call::{Call, lock};
@@ -28,30 +31,35 @@ use changes::{NewTimers, apply, forget_timers};
 use cut::{layers, split};
 use memory::Memory;
 use output::Sources;
+use runner::Runner;
 use timers::TimerIndex;
 use work::{KeyNumbers, KeyTable, PIECE_ROWS, RowRef, Segment, Work, sort_by_key};
 
+use super::shadow;
+use super::versioned::{is_among, time_for};
 use crate::batch::{Batch, Partition};
-use crate::config::OnFailure;
-use crate::dead_letter::{Refusal, Refuser, letters};
+use crate::dead_letter::{Refusal, letters};
 use crate::error::{Error, Result};
 use crate::operator::{Operator, Outputs};
-use crate::plan::{KeyedPlan, Order};
-use crate::plugin::{
-    CallFailure, Clock, Instance, KeyedCall, KeyedCallOutput, Loaded, PluginHost, StartFailure,
-    limits, migrate,
-};
+use crate::plan::{Candidate, Deployment, KeyedPlan, Order, Program};
+use crate::plugin::{CallFailure, Clock, KeyedCall, KeyedCallOutput, PluginHost};
 use crate::state::{Changes, EncodedRows, RowCodec, StepState};
+use crate::swap::{Mode, Sample, Side, Trial};
 use crate::time::Watermark;
 
 /// At the end of a bounded input, so many timers of a key in a row may be set by the one before:
 /// a timer that sets itself again would otherwise never end.
 const CHAIN_MAX: u32 = 1000;
 
+/// Keys of a canary are chosen by a hash that has nothing to do with their groups'.
+const CANARY_SEED: u64 = 0x6361_6e61_7279;
+
 pub struct KeyedStep {
-    plan: KeyedPlan,
-    loaded: Arc<Loaded>,
-    refuser: Refuser,
+    current: Runner,
+    candidate: Option<OnTrial>,
+    plugins: Arc<PluginHost>,
+    /// What the current version has done since it is that.
+    life: Sample,
     /// The partition of rows that come from no row of the input.
     own: Arc<Partition>,
     codec: RowCodec,
@@ -59,10 +67,6 @@ pub struct KeyedStep {
     timers: TimerIndex,
     /// `None` if rows go to the plugin as they arrive.
     buffer: Option<Buffer>,
-    /// `None` after a failure: the next call gets a fresh one.
-    instance: Option<Instance>,
-    /// Failed calls since the last that succeeded.
-    failures: u32,
     reached: Watermark,
     /// The event time up to which all rows and timers have been handled.
     handled: i64,
@@ -75,6 +79,12 @@ pub struct KeyedStep {
     chained: HashMap<Box<[u8]>, u32>,
 }
 
+/// A version beside the current one.
+struct OnTrial {
+    runner: Runner,
+    trial: Arc<Trial>,
+}
+
 impl KeyedStep {
     /// The step with its state, which has acted on event time up to `reached`. `now` tells the
     /// machine's time, for timers in processing time.
@@ -83,7 +93,7 @@ impl KeyedStep {
     /// If the component was not planned, or the state can't be read.
     pub fn open(
         plan: &KeyedPlan,
-        host: &PluginHost,
+        host: &Arc<PluginHost>,
         mut state: StepState,
         (reached, now): (Watermark, fn() -> i64),
     ) -> Result<Self> {
@@ -99,25 +109,21 @@ impl KeyedStep {
         let partition = Partition { source: plugin.step.clone(), name: String::new() };
         state.leave_unindexed(names::ENTRY);
         Ok(Self {
-            loaded: host.planned(&plugin.digest)?,
-            refuser: Refuser {
-                step: plugin.step.clone(),
-                plugin: Some((plugin.plugin.clone(), plugin.digest.clone())),
-            },
+            current: Runner::new(plan, host)?,
+            candidate: None,
+            plugins: host.clone(),
+            life: Sample::default(),
             own: Arc::new(partition),
             codec,
             timers: TimerIndex::open(&mut state)?,
             memory: Arc::new(Mutex::new(Memory::new(state))),
             buffer,
-            instance: None,
-            failures: 0,
             reached,
             handled: reached.lagging(plan.order.lag()).0,
             latest: i64::MIN,
             now,
             woken: i64::MIN,
             chained: HashMap::new(),
-            plan: plan.clone(),
         })
     }
 
@@ -145,9 +151,12 @@ impl KeyedStep {
             .map(|row| Refusal::new(row, "no_time", "the row has no event time"))
             .collect();
         if !timeless.is_empty() {
-            out.emit(self.plan.plugin.errors, letters(&self.refuser, &batch, &timeless)?);
+            out.emit(
+                self.current.plan.plugin.errors,
+                letters(&self.current.refuser, &batch, &timeless)?,
+            );
         }
-        if let Some(port) = self.plan.late {
+        if let Some(port) = self.current.plan.late {
             out.emit(port, late);
         }
         self.buffer.as_mut().map_or(Ok(()), |buffer| buffer.push(kept))
@@ -156,7 +165,7 @@ impl KeyedStep {
     /// Work on a batch as it arrives.
     fn arrived(&self, batch: Batch) -> Result<Vec<Work>> {
         let columns: Vec<ArrayRef> =
-            self.plan.key.iter().map(|at| batch.rows.column(*at).clone()).collect();
+            self.current.plan.key.iter().map(|at| batch.rows.column(*at).clone()).collect();
         let mut keys = EncodedRows::default();
         self.codec.encode(&columns, batch.len(), &mut keys)?;
         let mut numbers = KeyNumbers::default();
@@ -174,7 +183,7 @@ impl KeyedStep {
 
     /// Gives all of some work to the plugin.
     fn work(&mut self, work: &Work, out: &mut Outputs) -> Result<()> {
-        match self.plan.state_ttl {
+        match self.current.plan.state_ttl {
             None => self.attempt(work, work.segments.clone(), out),
             Some(ttl) => {
                 let layers = layers(work, ttl, !self.timers.is_empty());
@@ -183,23 +192,62 @@ impl KeyedStep {
         }
     }
 
-    /// Gives segments of different keys to the plugin, in smaller and smaller parts where it
-    /// fails.
+    /// Gives segments of different keys to the version that is to have them.
     fn attempt(&mut self, work: &Work, segments: Vec<Segment>, out: &mut Outputs) -> Result<()> {
+        let mode = self.candidate.as_ref().filter(|candidate| !candidate.trial.is_withdrawn());
+        match mode.map(|candidate| candidate.trial.mode) {
+            None => self.current(work, segments, out),
+            Some(Mode::Full) => self.try_candidate(work, segments, out),
+            Some(Mode::Canary { share }) => {
+                let is_chosen = |segment: &Segment| {
+                    let key = work.keys.key(segment.key).bytes;
+                    is_among(xxh3_64_with_seed(key, CANARY_SEED), share)
+                };
+                let (chosen, others) = segments.into_iter().partition(is_chosen);
+                self.try_candidate(work, chosen, out)?;
+                self.current(work, others, out)
+            }
+            Some(Mode::Shadow) => self.shadow(work, segments, out),
+        }
+    }
+
+    /// Gives segments to the current version.
+    fn current(&mut self, work: &Work, segments: Vec<Segment>, out: &mut Outputs) -> Result<()> {
+        if segments.is_empty() {
+            return Ok(());
+        }
+        let (started, before) = (Instant::now(), out.emitted.len());
+        let (failed, rows) = (self.current.failed_calls, count(&segments));
+        self.halve(work, segments, out)?;
+        let errors = self.current.plan.plugin.errors;
+        let sample = Sample {
+            failures: self.current.failed_calls - failed,
+            ..sample(rows, &out.emitted[before..], errors, started)
+        };
+        self.life.add(&sample);
+        if let Some(candidate) = &self.candidate {
+            candidate.trial.count(Side::Current, &sample);
+        }
+        Ok(())
+    }
+
+    /// Gives segments to the current version, in smaller and smaller parts where it fails.
+    fn halve(&mut self, work: &Work, segments: Vec<Segment>, out: &mut Outputs) -> Result<()> {
         let mut waiting = vec![segments];
         while let Some(segments) = waiting.pop() {
-            let prepared = Call::prepare(&self.plan, work, &segments, self.woken, &self.memory)?;
+            let plan = &self.current.plan;
+            let prepared = Call::prepare(plan, work, &segments, self.woken, &self.memory)?;
             let Some(mut call) = prepared else { continue };
-            let failure = match self.call(work, &mut call)? {
+            let failure = match self.call(Side::Current, work, &mut call, None)? {
                 Ok((output, timers)) => {
-                    self.failures = 0;
-                    self.keep(work, &call, output, timers, out)?;
+                    self.current.failures = 0;
+                    self.keep(Side::Current, work, &call, output, timers, out)?;
                     continue;
                 }
                 Err(failure) => failure,
             };
             let parts = split(&call, &work.times);
-            match self.failed(parts.is_some(), &failure)? {
+            match self.current.failed(parts.is_some(), &failure)? {
                 // Last in, first out: a key's earlier rows go first.
                 Verdict::Halve => waiting.extend(parts.into_iter().flatten().rev()),
                 Verdict::Refuse => self.refuse(work, &call, &failure, out)?,
@@ -208,88 +256,133 @@ impl KeyedStep {
         Ok(())
     }
 
+    /// Gives segments to the candidate, whole, and if it fails to the current version.
+    fn try_candidate(
+        &mut self,
+        work: &Work,
+        segments: Vec<Segment>,
+        out: &mut Outputs,
+    ) -> Result<()> {
+        let rows = count(&segments);
+        let within = self.candidate.as_ref().and_then(|c| time_for(&self.life, rows, &c.trial));
+        let Some(candidate) = &self.candidate else { return Ok(()) };
+        let (plan, trial) = (&candidate.runner.plan, candidate.trial.clone());
+        let prepared = Call::prepare(plan, work, &segments, self.woken, &self.memory)?;
+        let Some(mut call) = prepared else { return Ok(()) };
+        let (started, before) = (Instant::now(), out.emitted.len());
+        let errors = plan.plugin.errors;
+        let failure = match self.call(Side::Candidate, work, &mut call, within)? {
+            Ok((output, timers)) => {
+                self.keep(Side::Candidate, work, &call, output, timers, out)?;
+                let sample = sample(rows, &out.emitted[before..], errors, started);
+                trial.count(Side::Candidate, &sample);
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        trial.count(Side::Candidate, &sample(rows, &[], errors, started));
+        let failed = self.current.failed_calls;
+        self.current(work, segments, out)?;
+        // Rows on which both fail say nothing about the candidate.
+        if self.current.failed_calls == failed {
+            trial.failed(&failure.message);
+        }
+        Ok(())
+    }
+
+    /// Lets both versions work, and only the current one have an effect. The candidate comes first:
+    /// it is to find the states that the other one finds.
+    fn shadow(&mut self, work: &Work, segments: Vec<Segment>, out: &mut Outputs) -> Result<()> {
+        let Some(candidate) = &self.candidate else { return Ok(()) };
+        let (plan, trial) = (candidate.runner.plan.clone(), candidate.trial.clone());
+        let prepared = Call::prepare(&plan, work, &segments, self.woken, &self.memory)?;
+        let mut shadowed = None;
+        if let Some(mut call) = prepared {
+            let started = Instant::now();
+            let called = self.call(Side::Candidate, work, &mut call, None)?;
+            lock(&self.memory).end()?;
+            let mut emitted = Outputs::default();
+            match called {
+                Ok((output, _)) => {
+                    self.emit(Side::Candidate, work, &call, output, &mut emitted)?;
+                }
+                Err(failure) => trial.failed(&failure.message),
+            }
+            let rows = count(&segments);
+            let sample = sample(rows, &emitted.emitted, plan.plugin.errors, started);
+            trial.count(Side::Candidate, &sample);
+            shadowed = Some(emitted);
+        }
+        let mut emitted = Outputs::default();
+        self.current(work, segments, &mut emitted)?;
+        if let Some(shadowed) = shadowed {
+            shadow::compare(&trial, &plan.plugin, &emitted, &shadowed)?;
+        }
+        out.emitted.append(&mut emitted.emitted);
+        Ok(())
+    }
+
+    fn runner(&mut self, side: Side) -> &mut Runner {
+        match (&mut self.candidate, side) {
+            (Some(candidate), Side::Candidate) => &mut candidate.runner,
+            _ => &mut self.current,
+        }
+    }
+
     /// One call. A failure takes the instance with it: whatever is left in its memory can't be
     /// trusted.
     fn call(
         &mut self,
+        side: Side,
         work: &Work,
         call: &mut Call,
+        within: Option<Duration>,
     ) -> Result<Result<(KeyedCallOutput, NewTimers), CallFailure>> {
-        let mut instance = match self.instance.take().map_or_else(|| self.start(), Ok) {
+        let mut instance = match self.runner(side).take_instance() {
             Ok(instance) => instance,
             Err(failure) => return Ok(Err(failure)),
         };
-        if !call.stored.old.is_empty() {
-            self.migrate(&mut instance, call)?;
+        instance.within(within);
+        if !call.stored.old.is_empty()
+            && let Err(failure) = self.runner(side).migrate(&mut instance, call)?
+        {
+            return Ok(Err(failure));
         }
+        let (memory, now) = (self.memory.clone(), self.now);
+        let plan = match (&self.candidate, side) {
+            (Some(candidate), Side::Candidate) => &candidate.runner.plan,
+            _ => &self.current.plan,
+        };
         let crossing = KeyedCall {
             rows: &call.rows,
-            reads: &self.plan.plugin.reads,
+            reads: &plan.plugin.reads,
             times: &call.times,
             starts: &call.starts,
-            keys: &call.key_columns(&self.plan, &self.codec, work)?,
+            keys: &call.key_columns(plan, &self.codec, work)?,
             states: call.states(),
             timers: &call.due,
         };
-        let ports: Vec<_> = self.plan.plugin.ports.iter().map(|port| &port.adds).collect();
-        lock(&self.memory).begin(work.keys.clone(), call.keys.clone());
-        let called = crossing.run(&mut instance, self.memory.clone(), &ports);
+        let ports: Vec<_> = plan.plugin.ports.iter().map(|port| &port.adds).collect();
+        lock(&memory).begin(work.keys.clone(), call.keys.clone());
+        let called = crossing.run(&mut instance, memory.clone(), &ports);
         let checked = called.map(|called| {
             called.and_then(|output| {
-                let timers = NewTimers::of(call, &output.timers, self.now)?;
+                let timers = NewTimers::of(call, &output.timers, now)?;
                 Ok((output, timers))
             })
         });
         match &checked {
-            Ok(Ok(_)) => self.instance = Some(instance),
+            Ok(Ok(_)) => self.runner(side).instance = Some(instance),
             // What it wrote goes; that the state could not be read is no fault of the plugin.
-            _ => lock(&self.memory).end()?,
+            _ => lock(&memory).end()?,
         }
         checked
-    }
-
-    fn start(&self) -> Result<Instance, CallFailure> {
-        let plugin = &self.plan.plugin;
-        let key: Vec<String> = self.plan.key_fields.iter().map(|f| f.name().clone()).collect();
-        let input = (plugin.input.fields(), key.as_slice());
-        let limits = limits(&plugin.limits);
-        let started = self.loaded.start_keyed(&plugin.step, limits, &plugin.config, input);
-        started.map(|(instance, _)| instance).map_err(StartFailure::failure)
-    }
-
-    /// Brings states of older versions to today's.
-    fn migrate(&self, instance: &mut Instance, call: &mut Call) -> Result<()> {
-        let step = &self.plan.plugin.step;
-        let mut old = std::mem::take(&mut call.stored.old);
-        old.sort_unstable();
-        for same in old.chunk_by(|a, b| a.0 == b.0) {
-            let version = same[0].0;
-            if !self.plan.reads_versions.contains(&version) {
-                return Err(Error::config(format!(
-                    "step `{step}` has a state of version {version}, and its plugin writes version \
-                     {} and reads {:?} beside it: go back to the plugin that wrote it, or let the \
-                     plugin migrate that version",
-                    self.plan.state_version, self.plan.reads_versions
-                )));
-            }
-            let states = same.iter().map(|(_, key)| call.stored.state(*key)).collect();
-            let new = migrate(instance, version, states)?.map_err(|failure| {
-                Error::plugin(format!(
-                    "step `{step}` can't bring its state from version {version} to {}: {}",
-                    self.plan.state_version, failure.message
-                ))
-            })?;
-            for (at, (_, key)) in same.iter().enumerate() {
-                let state = new.is_valid(at).then(|| new.value(at));
-                call.stored.replace(*key, state);
-            }
-        }
-        Ok(())
     }
 
     /// Keeps what a call has changed, and emits what it returned.
     fn keep(
         &mut self,
+        side: Side,
         work: &Work,
         call: &Call,
         output: KeyedCallOutput,
@@ -300,8 +393,12 @@ impl KeyedStep {
         let latest = (0..call.segments.len()).filter_map(|key| call.latest(key)).max();
         self.latest = self.latest.max(latest.unwrap_or(i64::MIN));
         let changed = (output.changed.as_slice(), &output.states);
+        let plan = match (&self.candidate, side) {
+            (Some(candidate), Side::Candidate) => &candidate.runner.plan,
+            _ => &self.current.plan,
+        };
         apply(
-            &self.plan,
+            plan,
             (work, call),
             changed,
             &timers,
@@ -310,7 +407,19 @@ impl KeyedStep {
             &mut self.timers,
             &mut lock(&self.memory),
         )?;
-        let sources = self.sources(work, call);
+        self.emit(side, work, call, output, out)
+    }
+
+    /// Emits what a call has returned.
+    fn emit(
+        &self,
+        side: Side,
+        work: &Work,
+        call: &Call,
+        output: KeyedCallOutput,
+        out: &mut Outputs,
+    ) -> Result<()> {
+        let sources = self.sources(side, work, call);
         for rows in output.ports {
             sources.emit(rows, out)?;
         }
@@ -331,28 +440,6 @@ impl KeyedStep {
         held
     }
 
-    /// What becomes of a call that failed.
-    fn failed(&mut self, can_split: bool, failure: &CallFailure) -> Result<Verdict> {
-        let plugin = &self.plan.plugin;
-        self.failures += 1;
-        if self.failures < plugin.limits.consecutive_failures {
-            return Ok(if can_split { Verdict::Halve } else { Verdict::Refuse });
-        }
-        match plugin.on_failure {
-            OnFailure::DeadLetter => Ok(Verdict::Refuse),
-            OnFailure::Stop => Err(Error::plugin(format!(
-                "plugin `{}` of step `{}` failed {} times in a row: {}{}. Nothing is lost: mend \
-                 the plugin and run again, or set on_failure = \"dead_letter\" to go on without \
-                 these rows",
-                plugin.plugin,
-                plugin.step,
-                self.failures,
-                failure.message,
-                failure.backtrace.as_ref().map(|b| format!("\n{b}")).unwrap_or_default(),
-            ))),
-        }
-    }
-
     /// Rows and timers of a call leave as dead letters; the state stays as it was.
     fn refuse(
         &mut self,
@@ -365,8 +452,8 @@ impl KeyedStep {
             backtrace: failure.backtrace.clone(),
             ..Refusal::new(row, failure.code, failure.message.clone())
         };
-        forget_timers(&self.plan, work, call, &mut lock(&self.memory))?;
-        let sources = self.sources(work, call);
+        forget_timers(&self.current.plan, work, call, &mut lock(&self.memory))?;
+        let sources = self.sources(Side::Current, work, call);
         let rows: Vec<Refusal> = (0..call.rows.num_rows()).map(refusal).collect();
         sources.refuse(&rows, out)?;
         for (key, number) in call.keys.iter().enumerate() {
@@ -378,10 +465,14 @@ impl KeyedStep {
         Ok(())
     }
 
-    fn sources<'a>(&'a self, work: &'a Work, call: &'a Call) -> Sources<'a> {
+    fn sources<'a>(&'a self, side: Side, work: &'a Work, call: &'a Call) -> Sources<'a> {
+        let runner = match (&self.candidate, side) {
+            (Some(candidate), Side::Candidate) => &candidate.runner,
+            _ => &self.current,
+        };
         Sources {
-            plan: &self.plan,
-            refuser: &self.refuser,
+            plan: &runner.plan,
+            refuser: &runner.refuser,
             codec: &self.codec,
             own: &self.own,
             work,
@@ -405,7 +496,7 @@ impl KeyedStep {
             for (group, key) in &due {
                 keys.push(*group, key);
             }
-            let rows = RecordBatch::new_empty(self.plan.plugin.input.clone());
+            let rows = RecordBatch::new_empty(self.current.plan.plugin.input.clone());
             let work = Work::of_timers(rows, keys, self.handled);
             self.attempt(&work, work.segments.clone(), out)?;
         }
@@ -423,7 +514,7 @@ enum Verdict {
 
 impl Operator for KeyedStep {
     fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
-        if let Order::EventTime { column, lag } = self.plan.order {
+        if let Order::EventTime { column, lag } = self.current.plan.order {
             return self.hold(batch, column, lag, out);
         }
         for work in self.arrived(batch)? {
@@ -437,7 +528,7 @@ impl Operator for KeyedStep {
             return Ok(());
         }
         let before = std::mem::replace(&mut self.reached, watermark);
-        self.handled = watermark.lagging(self.plan.order.lag()).0;
+        self.handled = watermark.lagging(self.current.plan.order.lag()).0;
         if let Some(buffer) = &mut self.buffer {
             let released = buffer.release(self.handled, &mut lock(&self.memory).state)?;
             for work in released {
@@ -447,12 +538,12 @@ impl Operator for KeyedStep {
         self.fire(Clock::Event, self.handled, out)?;
         if watermark == Watermark::END {
             // New rows may come in another run; they are late only for what has been seen.
-            let lag = self.plan.order.lag();
+            let lag = self.current.plan.order.lag();
             self.reached = before.max(Watermark(self.latest.saturating_add(lag)));
             self.handled = self.reached.lagging(lag).0;
             self.chained.clear();
         }
-        if self.plan.state_ttl.is_some() && self.buffer.is_some() {
+        if self.current.plan.state_ttl.is_some() && self.buffer.is_some() {
             lock(&self.memory).state.expire(self.handled);
         }
         Ok(())
@@ -469,7 +560,7 @@ impl Operator for KeyedStep {
 
     fn freeze(&mut self, changes: &mut Changes, _: &mut Outputs) -> Result<()> {
         let mut memory = lock(&self.memory);
-        if self.plan.state_ttl.is_some() && self.buffer.is_none() {
+        if self.current.plan.state_ttl.is_some() && self.buffer.is_none() {
             memory.state.expire((self.now)());
         }
         if let Some(buffer) = &mut self.buffer {
@@ -479,7 +570,50 @@ impl Operator for KeyedStep {
         memory.state.freeze(changes)
     }
 
+    fn deploy(&mut self, deployment: &Deployment) -> Result<()> {
+        let Program::Keyed(current) = &deployment.current else { return Ok(()) };
+        if deployment.part != self.current.plan.plugin.step {
+            return Ok(());
+        }
+        let promoted = self.candidate.take().filter(|own| own.runner.is(current));
+        if !self.current.is(current) {
+            self.life = Sample::default();
+            self.current = match promoted {
+                // With the instance that it has.
+                Some(promoted) => promoted.runner,
+                None => Runner::ready(current, &self.plugins)?,
+            };
+        }
+        if let Some(Candidate { program: Program::Keyed(plan), trial }) = &deployment.candidate {
+            trial.count(Side::Current, &self.life);
+            let runner = Runner::ready(plan, &self.plugins)?;
+            self.candidate = Some(OnTrial { runner, trial: trial.clone() });
+        }
+        Ok(())
+    }
+
     fn reached(&self) -> Option<Watermark> {
         Some(self.reached)
+    }
+}
+
+/// How many rows segments have.
+fn count(segments: &[Segment]) -> usize {
+    segments.iter().map(Segment::rows).sum()
+}
+
+/// What a call on so many rows came to, by what it has emitted.
+fn sample(rows: usize, emitted: &[(usize, Batch)], errors: usize, started: Instant) -> Sample {
+    let of = |refused: bool| {
+        let emitted = emitted.iter().filter(|(port, _)| (*port == errors) == refused);
+        emitted.map(|(_, batch)| batch.len() as u64).sum()
+    };
+    Sample {
+        calls: 1,
+        rows: rows as u64,
+        rows_out: of(false),
+        refused: of(true),
+        nanos: started.elapsed().as_nanos() as u64,
+        ..Sample::default()
     }
 }

@@ -11,7 +11,7 @@ use crate::batch::{Batch, Origin, Partition};
 use crate::config::{LimitsConfig, OnFailure};
 use crate::error::{Error, Result};
 use crate::operator::{Operator, Outputs};
-use crate::operators::PluginStep;
+use crate::operators::VersionedStep;
 use crate::plan::{
     KeyedPlan, PluginCatalog, PluginPlan, PluginRefusal, PluginRequest, ProjectPlan,
 };
@@ -23,7 +23,7 @@ const BATCH_ROWS: [usize; 3] = [65_536, 1, 7];
 
 /// A component under test.
 pub struct Bench {
-    host: PluginHost,
+    host: Arc<PluginHost>,
     component: String,
     world: World,
 }
@@ -53,7 +53,7 @@ impl Bench {
         let name = component.to_str().ok_or_else(|| {
             Error::config(format!("the path {} is not text: rename it", component.display()))
         })?;
-        let host = PluginHost::new(Path::new(""), &[]);
+        let host = Arc::new(PluginHost::new(Path::new(""), &[]));
         let loaded = host.load(component)?;
         // What is no plugin at all is refused as such when it is planned.
         let world = loaded.wanted.worlds.first().copied().unwrap_or(World::Transform);
@@ -110,12 +110,12 @@ impl Bench {
         };
         let on_failure = OnFailure::DeadLetter;
         match self.world {
-            World::Transform => plan_plugin("test", &request, on_failure, &self.host)
+            World::Transform => plan_plugin("test", &request, on_failure, &*self.host)
                 .map(|plan| Planned::Transform(Box::new(plan)))
                 .map_err(refused),
             World::Keyed => {
                 let (key, order) = worlds::key_and_order(case)?;
-                let plan = plan_keyed("test", &request, on_failure, &key, &self.host);
+                let plan = plan_keyed("test", &request, on_failure, &key, &*self.host);
                 let mut plan = plan.map_err(refused)?;
                 plan.order = order;
                 plan.late = Some(plan.plugin.errors + 1);
@@ -131,7 +131,7 @@ impl Bench {
     fn batches(&self, case: &Case, planned: &Planned, rows: usize) -> Result<Ports> {
         match planned {
             Planned::Transform(plan) => {
-                let mut step = PluginStep::new(plan, &self.host)?;
+                let mut step = VersionedStep::new(plan, &self.host)?;
                 let mut out = Outputs::default();
                 for batch in split(case, rows) {
                     step.process(batch, &mut out)?;

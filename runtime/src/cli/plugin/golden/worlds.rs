@@ -66,7 +66,7 @@ pub fn key_and_order(case: &Case) -> Result<(Vec<usize>, Order), String> {
 ///
 /// # Errors
 /// If it can't be run at all.
-pub fn keyed(host: &PluginHost, plan: &KeyedPlan, case: &Case, rows: usize) -> Result<Ports> {
+pub fn keyed(host: &Arc<PluginHost>, plan: &KeyedPlan, case: &Case, rows: usize) -> Result<Ports> {
     CLOCK.store(0, Ordering::Relaxed);
     let mut step = KeyedStep::open(plan, host, StepState::default(), (Watermark::NONE, clock))?;
     let mut out = Outputs::default();

@@ -1,0 +1,225 @@
+//! A plugin step whose component may be swapped: the current version, and one on trial beside it.
+//!
+//! *Invariant:* rows on which the candidate fails are given to the current version, whole and in
+//! their place; what failed has emitted nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::UInt32Array;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::plugin::PluginStep;
+use super::shadow;
+use crate::batch::{Batch, Origin};
+use crate::dead_letter::Refusal;
+use crate::error::Result;
+use crate::operator::{Operator, Outputs};
+use crate::plan::{Deployment, PluginPlan, Program};
+use crate::plugin::PluginHost;
+use crate::swap::{Mode, Sample, Side, Trial};
+
+/// A call of a candidate gets so much time whatever the bounds on its speed say.
+const TIME_MIN: Duration = Duration::from_millis(50);
+
+pub struct VersionedStep {
+    current: PluginStep,
+    candidate: Option<OnTrial>,
+    plugins: Arc<PluginHost>,
+    /// What the current version has done since it is that.
+    life: Sample,
+}
+
+struct OnTrial {
+    step: PluginStep,
+    trial: Arc<Trial>,
+}
+
+impl VersionedStep {
+    /// # Errors
+    /// If the component was not planned.
+    pub fn new(plan: &PluginPlan, plugins: &Arc<PluginHost>) -> Result<Self> {
+        let (current, plugins) = (PluginStep::new(plan, plugins)?, plugins.clone());
+        Ok(Self { current, candidate: None, plugins, life: Sample::default() })
+    }
+
+    /// Lets the current version do all that is to be done with some rows.
+    fn current(&mut self, batch: &Batch, out: &mut Outputs) -> Result<Vec<Refusal>> {
+        let (started, emitted) = (Instant::now(), rows(out));
+        let failed = self.current.failed_calls();
+        let refusals = self.current.attempt(batch, out)?;
+        let sample = Sample {
+            calls: 1,
+            rows: batch.len() as u64,
+            rows_out: rows(out) - emitted,
+            refused: refusals.len() as u64,
+            failures: self.current.failed_calls() - failed,
+            nanos: started.elapsed().as_nanos() as u64,
+            memory: 0,
+        };
+        self.life.add(&sample);
+        if let Some(candidate) = &self.candidate {
+            candidate.trial.count(Side::Current, &sample);
+        }
+        Ok(refusals)
+    }
+
+    fn work(&mut self, batch: &Batch, out: &mut Outputs) -> Result<()> {
+        let (current, candidate) = match self.mode() {
+            None => (Some(batch.clone()), None),
+            Some(Mode::Full) => (None, Some(batch.clone())),
+            Some(Mode::Canary { share }) => divide(batch, share)?,
+            Some(Mode::Shadow) => return self.shadow(batch, out),
+        };
+        if let Some(batch) = candidate.filter(|batch| !batch.is_empty()) {
+            self.candidate(&batch, out)?;
+        }
+        if let Some(batch) = current.filter(|batch| !batch.is_empty()) {
+            let refusals = self.current(&batch, out)?;
+            self.current.refuse(&batch, refusals, out)?;
+        }
+        Ok(())
+    }
+
+    /// The mode of a candidate that still gets rows.
+    fn mode(&self) -> Option<Mode> {
+        let candidate = self.candidate.as_ref()?;
+        (!candidate.trial.is_withdrawn()).then_some(candidate.trial.mode)
+    }
+
+    /// Gives rows to the candidate and, if it fails on them, to the current version.
+    fn candidate(&mut self, batch: &Batch, out: &mut Outputs) -> Result<()> {
+        let (rows, life) = (batch.len(), &self.life);
+        let within = self.candidate.as_ref().and_then(|own| time_for(life, rows, &own.trial));
+        let Some(OnTrial { step, trial }) = &mut self.candidate else { return Ok(()) };
+        let (called, sample) = call(step, batch, within, out)?;
+        trial.count(Side::Candidate, &sample);
+        let failure = match called {
+            Ok(refusals) => return step.refuse(batch, refusals, out),
+            Err(failure) => failure,
+        };
+        let failed = self.current.failed_calls();
+        let refusals = self.current(batch, out)?;
+        // Rows on which both fail say nothing about the candidate.
+        if self.current.failed_calls() == failed
+            && let Some(candidate) = &self.candidate
+        {
+            candidate.trial.failed(&failure.message);
+        }
+        self.current.refuse(batch, refusals, out)
+    }
+
+    /// Lets both versions work, and only the current one have an effect.
+    fn shadow(&mut self, batch: &Batch, out: &mut Outputs) -> Result<()> {
+        let mut emitted = Outputs::default();
+        let refusals = self.current(batch, &mut emitted)?;
+        self.current.refuse(batch, refusals, &mut emitted)?;
+        if let Some(OnTrial { step, trial }) = &mut self.candidate {
+            let mut shadowed = Outputs::default();
+            let (called, sample) = call(step, batch, None, &mut shadowed)?;
+            trial.count(Side::Candidate, &sample);
+            match called {
+                Ok(refusals) => {
+                    step.refuse(batch, refusals, &mut shadowed)?;
+                    shadow::compare(trial, step.plan(), &emitted, &shadowed)?;
+                }
+                Err(failure) => trial.failed(&failure.message),
+            }
+        }
+        out.emitted.append(&mut emitted.emitted);
+        Ok(())
+    }
+}
+
+impl Operator for VersionedStep {
+    fn process(&mut self, batch: Batch, out: &mut Outputs) -> Result<()> {
+        batch.chunks().try_for_each(|chunk| self.work(&chunk, out))
+    }
+
+    fn deploy(&mut self, deployment: &Deployment) -> Result<()> {
+        let Program::Transform(current) = &deployment.current else { return Ok(()) };
+        if self.current.step() != deployment.part {
+            return Ok(());
+        }
+        let candidate = deployment.candidate.as_ref();
+        let promoted = self.candidate.take().filter(|own| own.step.is(current));
+        if !self.current.is(current) {
+            self.life = Sample::default();
+            self.current = match promoted {
+                // With the instance that it has.
+                Some(promoted) => promoted.step,
+                None => PluginStep::ready(current, &self.plugins)?,
+            };
+        }
+        self.candidate = match candidate.map(|c| (&c.program, &c.trial)) {
+            Some((Program::Transform(plan), trial)) => {
+                trial.count(Side::Current, &self.life);
+                let step = PluginStep::ready(plan, &self.plugins)?;
+                Some(OnTrial { step, trial: trial.clone() })
+            }
+            _ => None,
+        };
+        Ok(())
+    }
+}
+
+/// How long a call of a candidate on so many rows may take: one that takes longer than its bounds
+/// allow need not be waited for until the end. `life` is what the current version has done.
+pub fn time_for(life: &Sample, rows: usize, trial: &Trial) -> Option<Duration> {
+    let usual = life.nanos.checked_div(life.rows)?;
+    let time = (usual * rows as u64) as f64 * trial.bounds.slowdown * 2.0;
+    Some(Duration::from_nanos(time as u64).max(TIME_MIN))
+}
+
+/// One call of a candidate, with what it came to.
+fn call(
+    step: &mut PluginStep,
+    batch: &Batch,
+    within: Option<Duration>,
+    out: &mut Outputs,
+) -> Result<(Result<Vec<Refusal>, crate::plugin::CallFailure>, Sample)> {
+    let (started, emitted) = (Instant::now(), rows(out));
+    let called = step.once(batch, within, out)?;
+    let sample = Sample {
+        calls: 1,
+        rows: batch.len() as u64,
+        rows_out: rows(out) - emitted,
+        refused: called.as_ref().map_or(0, |refusals| refusals.len() as u64),
+        // Counted apart, where the current version does better.
+        failures: 0,
+        nanos: started.elapsed().as_nanos() as u64,
+        memory: 0,
+    };
+    Ok((called, sample))
+}
+
+fn rows(out: &Outputs) -> u64 {
+    out.emitted.iter().map(|(_, batch)| batch.len() as u64).sum()
+}
+
+/// The rows for the current version and, a share of them, those for a candidate. Which, depends on
+/// where a row came from alone.
+fn divide(batch: &Batch, share: f64) -> Result<(Option<Batch>, Option<Batch>)> {
+    if share >= 1.0 {
+        return Ok((None, Some(batch.clone())));
+    }
+    let seed = seed(&batch.origin);
+    let (new, old): (Vec<u32>, Vec<u32>) = (0..batch.len() as u32)
+        .partition(|row| is_chosen(seed, &batch.origin.place(*row as usize), share));
+    let part = |rows: Vec<u32>| batch.take(&UInt32Array::from(rows));
+    Ok((Some(part(old)?), Some(part(new)?)))
+}
+
+fn seed(origin: &Origin) -> u64 {
+    let partition = &origin.partition;
+    xxh3_64_with_seed(partition.name.as_bytes(), xxh3_64_with_seed(partition.source.as_bytes(), 0))
+}
+
+fn is_chosen(seed: u64, place: &u64, share: f64) -> bool {
+    is_among(xxh3_64_with_seed(&place.to_le_bytes(), seed), share)
+}
+
+/// Whether a hash is within the first `share` of all.
+pub fn is_among(hash: u64, share: f64) -> bool {
+    (hash as f64) < share * u64::MAX as f64
+}
