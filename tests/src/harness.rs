@@ -265,7 +265,7 @@ impl Observer for Quiet {
 }
 
 /// Lets a job start again, and notes what is down.
-struct Patient<'a>(&'a Mutex<BTreeSet<String>>);
+pub struct Patient<'a>(pub &'a Mutex<BTreeSet<String>>);
 
 impl Observer for Patient<'_> {
     fn progress(&mut self, progress: &Progress) {

@@ -65,8 +65,8 @@ fn plan(host: &PluginHost, mode: &str, order: Order) -> KeyedPlan {
     plan
 }
 
-fn host() -> PluginHost {
-    PluginHost::new(Path::new(""), &[plugins()])
+fn host() -> Arc<PluginHost> {
+    Arc::new(PluginHost::new(Path::new(""), &[plugins()]))
 }
 
 fn schema() -> Arc<Schema> {
@@ -86,7 +86,7 @@ fn batch(rows: &[Row], first: u64, partition: &str) -> Batch {
 
 /// The tasks of a step, with its state on disk.
 struct Tasks {
-    host: PluginHost,
+    host: Arc<PluginHost>,
     plan: KeyedPlan,
     directory: TempDir,
     segments: Vec<Segment>,
@@ -96,7 +96,7 @@ struct Tasks {
 }
 
 impl Tasks {
-    fn new(plan: KeyedPlan, host: PluginHost) -> Self {
+    fn new(plan: KeyedPlan, host: Arc<PluginHost>) -> Self {
         let directory = TempDir::new().unwrap();
         let (segments, steps) = (Vec::new(), Vec::new());
         Self { host, plan, directory, segments, steps, epoch: 0, out: Outputs::default() }

@@ -29,5 +29,6 @@ mod sources;
 mod sql;
 mod sql_checks;
 mod state;
+mod swap;
 mod window_checks;
 mod windows;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use arrow_array::{Array, BinaryArray};
 use arrow_schema::Schema;
+use serde::Serialize;
 
 use super::cross;
 use crate::bindings::keyed::exports::millrace::plugin::keyed_transformer as wit;
 use crate::bindings::millrace::plugin::types;
 use crate::keyed::{Clock, DueTimer, Place, StateColumn, TimerChange, TimerSetting};
-use crate::{Description, KeyedBatch, KeyedTransform, Output};
+use crate::{Description, Failure, KeyedBatch, KeyedTransform, Output};
 
 /// A started plugin with what it needs to read a batch.
 pub struct KeyedInstance<T> {
@@ -68,12 +69,20 @@ pub fn migrate<T: KeyedTransform>(
     version: u32,
     states: types::Columns,
 ) -> Result<types::Columns, String> {
+    migrate_with(states, |state| T::migrate(version, state))
+}
+
+/// Migrates each state that there is.
+pub fn migrate_with<S: Serialize>(
+    states: types::Columns,
+    migrate: impl Fn(&[u8]) -> Result<S, Failure>,
+) -> Result<types::Columns, String> {
     let count = cross::length(&states);
     let states: BinaryArray = cross::states(states, count)?;
     let mut migrated = StateColumn::default();
     for at in 0..count {
         let state = match states.is_valid(at) {
-            true => Some(T::migrate(version, states.value(at)).map_err(cross::failed)?),
+            true => Some(migrate(states.value(at)).map_err(cross::failed)?),
             false => None,
         };
         migrated.push(state.as_ref()).map_err(cross::failed)?;

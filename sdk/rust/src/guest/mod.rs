@@ -19,7 +19,7 @@ pub use function::{
     start_scalar, update,
 };
 #[cfg(target_family = "wasm")]
-pub use keyed::{KeyedInstance, migrate, process_keyed, start_keyed};
+pub use keyed::{KeyedInstance, migrate, migrate_with, process_keyed, start_keyed};
 #[cfg(target_family = "wasm")]
 pub use transform::{Instance, process, start};
 
