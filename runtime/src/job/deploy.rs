@@ -4,7 +4,7 @@
 //! epoch at whose barrier it did.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -205,7 +205,13 @@ impl Deployments {
         let target = self.target(request, part, in_charge(&before), said.as_ref().ok())?;
         // What the file has now; if it can't be read, what it had at the start.
         let file = said.ok().and_then(|said| self.version(part, &said.name, said.config).ok());
-        let file = file.map_or_else(|| before.file.clone(), |(version, _)| version);
+        let file = file.unwrap_or_else(|| before.file.clone());
+        if !matches!(part.program, Program::Table(_)) {
+            // The one that runs, too: there must be a way back.
+            for version in [in_charge(&before), &target] {
+                self.keep_component(&version.digest)?;
+            }
+        }
         let program = self.program(part, &target)?;
         let mut records = self.make_room(part, &before, request)?;
         let mut bounds = request.bounds;
@@ -318,7 +324,7 @@ impl Deployments {
         Ok(Some(SwapRequest {
             part: name.to_owned(),
             component: Some(component),
-            config: Some(previous.config),
+            config: Some(previous.config).filter(|config| !config.is_null()),
             mode: Mode::Full,
             bounds: crate::swap::Bounds { within_ms: 0, ..Default::default() },
             by: by.to_owned(),
@@ -462,7 +468,7 @@ impl Deployments {
         })
     }
 
-    /// The version that a request asks for. Its component is kept beside the checkpoint.
+    /// The version that a request asks for.
     fn target(
         &self,
         request: &SwapRequest,
@@ -488,50 +494,42 @@ impl Deployments {
                 (said.name.clone(), said.config.clone())
             }
         };
-        let (version, path) = self.version(part, &name, config)?;
-        if !is_table {
-            self.keep_component(&version.digest, &path)?;
-        }
-        Ok(version)
+        self.version(part, &name, config)
     }
 
-    /// What a name stands for now, and where it is.
-    fn version(&self, part: &Part, name: &str, config: Value) -> Result<(Version, PathBuf)> {
+    /// What a name stands for now.
+    fn version(&self, part: &Part, name: &str, config: Value) -> Result<Version> {
         let name = name.to_owned();
         if let Program::Table(_) = &part.program {
             let path = part.directory.join(&name);
             let digest = crate::table::digest(&path)?;
-            return Ok((Version { name, digest, config: Value::Null }, path));
+            return Ok(Version { name, digest, config: Value::Null });
         }
         let path = self
             .plugins
             .find(&name)
             .map_err(|(message, help)| Error::config(format!("{message}; {help}")))?;
         let loaded = self.plugins.load(&path).map_err(|e| Error::config(e.to_string()))?;
-        Ok((Version { name, digest: loaded.digest.clone(), config }, path))
+        Ok(Version { name, digest: loaded.digest.clone(), config })
     }
 
     fn component_path(&self, digest: &str) -> PathBuf {
         self.components.join(format!("{digest}.wasm"))
     }
 
-    /// Copies a component beside the checkpoint, so that it is there after a restart.
-    fn keep_component(&self, digest: &str, from: &Path) -> Result<()> {
+    /// Writes a loaded component beside the checkpoint, so that it is there after a restart.
+    fn keep_component(&self, digest: &str) -> Result<()> {
         let path = self.component_path(digest);
         let storage = &*self.storage;
         let failed = |e| Error::io("keep the component", &path, e);
         if storage.exists(&path).map_err(failed)? {
             return Ok(());
         }
-        let bytes = std::fs::read(from).map_err(|e| Error::io("read", from, e))?;
-        if crate::plugin::digest(&bytes) != digest {
-            let text = format!("{} has changed meanwhile: try again", from.display());
-            return Err(Error::config(text));
-        }
+        let loaded = self.plugins.planned(digest)?;
         Directories::default().make(storage, &self.components).map_err(failed)?;
         let unfinished = path.with_extension("new");
         let mut file = storage.create(&unfinished).map_err(failed)?;
-        std::io::Write::write_all(&mut file, &bytes).map_err(failed)?;
+        std::io::Write::write_all(&mut file, &loaded.component).map_err(failed)?;
         file.sync().map_err(failed)?;
         drop(file);
         storage.rename(&unfinished, &path).map_err(failed)?;
@@ -552,16 +550,9 @@ impl Deployments {
             Program::Transform(_) | Program::Keyed(_) => {
                 let path = self.component_path(&version.digest);
                 if !path.is_file() {
-                    // The file's own component is where the file says.
-                    let known = self.plugins.planned(&version.digest).is_ok();
-                    if !known || part.version.digest != version.digest {
-                        return Err(Error::plugin(format!("there is no {}", path.display())));
-                    }
-                    replan.with_step(&part.name, &part.version.name, &version.config)?
-                } else {
-                    let path = path.display().to_string();
-                    replan.with_step(&part.name, &path, &version.config)?
+                    return Err(Error::plugin(format!("there is no {}", path.display())));
                 }
+                replan.with_step(&part.name, &path.display().to_string(), &version.config)?
             }
         };
         let program = part.fitting(&plan, &version.name)?;

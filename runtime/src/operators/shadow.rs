@@ -59,7 +59,7 @@ fn differing(trial: &Trial, port: &str, old: &[&Batch], new: &[&Batch]) -> Resul
     };
     let either = olds.keys().chain(news.keys().filter(|place| !olds.contains_key(place)));
     for place in either.filter(|place| bytes(&olds, place) != bytes(&news, place)) {
-        trial.differs(1, || {
+        trial.differs(port, 1, || {
             let (source, partition, number) = place;
             Some(Difference {
                 row: format!("{source}/{partition} row {number}"),

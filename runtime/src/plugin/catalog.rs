@@ -120,7 +120,7 @@ impl PluginHost {
         };
         let loaded = Arc::new(Loaded {
             digest: digest.clone(),
-            bytes: bytes.len(),
+            component: bytes.into(),
             wanted,
             prepared,
             warm: Mutex::default(),
@@ -166,7 +166,7 @@ impl PluginHost {
         Ok(Inspection {
             path,
             digest: loaded.digest.clone(),
-            bytes: loaded.bytes,
+            bytes: loaded.component.len(),
             wanted: loaded.wanted.clone(),
             about,
         })

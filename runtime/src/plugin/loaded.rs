@@ -1,6 +1,6 @@
 //! A component that can be started, in whichever of the worlds it is.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::{Fields, SchemaRef};
 
@@ -16,7 +16,8 @@ use crate::plan::{KeyedPlan, PluginPlan, PluginRefusal};
 /// A compiled and checked component.
 pub struct Loaded {
     pub digest: String,
-    pub bytes: usize,
+    /// As it was read: files may change while the pipeline runs.
+    pub component: Arc<[u8]>,
     pub wanted: Wanted,
     pub prepared: Option<Prepared>,
     /// Started instances that wait to be used, by what they were started with.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bounds, Mode};
 
-/// Differences that are kept as examples.
+/// Differences of one port that are kept as examples.
 const EXAMPLES_MAX: usize = 5;
 /// Shares and times mean something from so many rows and calls on.
 const ROWS_MIN: u64 = 200;
@@ -195,11 +195,12 @@ impl Trial {
         }
     }
 
-    /// Notes rows whose output is not the same. `example` is asked for as long as some are kept.
-    pub fn differs(&self, rows: u64, example: impl FnOnce() -> Option<Difference>) {
+    /// Notes rows whose output at `port` is not the same. `example` is asked for as long as some are
+    /// kept.
+    pub fn differs(&self, port: &str, rows: u64, example: impl FnOnce() -> Option<Difference>) {
         self.differing.fetch_add(rows, Ordering::Relaxed);
         let mut examples = lock(&self.examples);
-        if examples.len() < EXAMPLES_MAX {
+        if examples.iter().filter(|example| example.port == port).count() < EXAMPLES_MAX {
             examples.extend(example());
         }
     }
