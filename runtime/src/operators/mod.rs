@@ -11,6 +11,7 @@ mod plugin;
 mod project;
 mod records;
 mod retry;
+mod search;
 mod shadow;
 mod versioned;
 mod window;

@@ -1,12 +1,13 @@
 //! A step that runs a component: batches cross whole, and failures are traced to their rows.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::UInt32Array;
 use arrow::datatypes::Fields;
 
 use super::exact_rows::ExactRows;
+use super::search::{Cause, Pace, Search};
 use crate::batch::Batch;
 use crate::config::OnFailure;
 use crate::dead_letter::{Refusal, Refuser, letters};
@@ -26,6 +27,7 @@ pub struct PluginStep {
     failures: u32,
     /// Failed calls of all time.
     failed_calls: u64,
+    pace: Pace,
 }
 
 impl PluginStep {
@@ -46,6 +48,7 @@ impl PluginStep {
             instance: None,
             failures: 0,
             failed_calls: 0,
+            pace: Pace::default(),
         })
     }
 
@@ -77,18 +80,19 @@ impl PluginStep {
         self.loaded.of_step(&self.plan)
     }
 
-    /// What becomes of `part` of a batch, `offset` rows into it, whose call failed.
-    fn failed(&mut self, offset: usize, rows: usize, failure: &CallFailure) -> Result<Verdict> {
+    /// Whether to go on with the search for the row at fault, after a call on rows from `offset` on
+    /// failed.
+    fn failed(&mut self, offset: usize, failure: &CallFailure) -> Result<Verdict> {
         self.failures += 1;
         self.failed_calls += 1;
         if self.failures < self.plan.limits.consecutive_failures {
-            return Ok(if rows == 1 { Verdict::Refuse } else { Verdict::Halve });
+            return Ok(Verdict::Search);
         }
         let is_temporary = |retry: &RetryPlan| retry.is_temporary(failure.code);
         match self.plan.on_failure {
-            OnFailure::DeadLetter => Ok(Verdict::Refuse),
+            OnFailure::DeadLetter => Ok(Verdict::GiveUp),
             OnFailure::Stop if self.plan.retry.as_ref().is_some_and(is_temporary) => {
-                Ok(Verdict::Refuse)
+                Ok(Verdict::GiveUp)
             }
             OnFailure::Stop => Err(Error::plugin(format!(
                 "plugin `{}` of step `{}` failed {} times in a row, the last time on row {offset} \
@@ -156,10 +160,10 @@ impl PluginStep {
 }
 
 enum Verdict {
-    /// Try each half by itself.
-    Halve,
-    /// All rows of the part become dead letters.
-    Refuse,
+    /// Find the row at fault.
+    Search,
+    /// All rows of the call become dead letters.
+    GiveUp,
 }
 
 impl PluginStep {
@@ -170,11 +174,17 @@ impl PluginStep {
     /// `Plugin` if it fails on everything and the job is to stop then.
     pub fn attempt(&mut self, batch: &Batch, out: &mut Outputs) -> Result<Vec<Refusal>> {
         let mut refusals: Vec<Refusal> = Vec::new();
-        let mut waiting = vec![(0, batch.len())];
-        while let Some((offset, rows)) = waiting.pop() {
+        let mut search = Search::new(batch.len(), self.pace);
+        while let Some(probe) = search.next() {
+            let (offset, rows) = (probe.rows.start, probe.rows.len());
             let part = if rows == batch.len() { batch.clone() } else { batch.slice(offset, rows) };
-            let failure = match self.call(&part, None)? {
+            if probe.fresh {
+                self.instance = None;
+            }
+            let start = Instant::now();
+            let failure = match self.call(&part, probe.within)? {
                 Ok(output) => {
+                    search.done(start.elapsed());
                     self.failures = 0;
                     for rows in output.ports {
                         out.emit(rows.port, self.assemble(&part, rows)?);
@@ -186,21 +196,24 @@ impl PluginStep {
                 }
                 Err(failure) => failure,
             };
-            match self.failed(offset, rows, &failure)? {
-                Verdict::Halve => {
-                    let half = rows / 2;
-                    waiting.push((offset + half, rows - half));
-                    waiting.push((offset, half));
+            let is_refused = match self.failed(offset, &failure)? {
+                Verdict::Search => search.failed(Cause::of(&failure)),
+                Verdict::GiveUp => {
+                    search.give_up();
+                    true
                 }
-                Verdict::Refuse => refusals.extend((offset..offset + rows).map(|row| Refusal {
+            };
+            if is_refused {
+                refusals.extend(probe.rows.map(|row| Refusal {
                     row: row as u32,
                     code: failure.code.to_owned(),
                     message: failure.message.clone(),
                     column: None,
                     backtrace: failure.backtrace.clone(),
-                })),
+                }));
             }
         }
+        self.pace = search.pace();
         refusals.sort_by_key(|refusal| refusal.row);
         Ok(refusals)
     }

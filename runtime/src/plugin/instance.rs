@@ -150,7 +150,7 @@ impl Instance {
             .pre
             .instantiate(&mut store)
             .and_then(|instance| export.load(&mut store, &instance));
-        let guest = loaded.map_err(|e| failure(&e, store.data_mut(), &limits))?;
+        let guest = loaded.map_err(|e| failure(&e, store.data_mut(), &limits, None))?;
         Ok(Self { store, guest, limits, within: None })
     }
 
@@ -169,7 +169,7 @@ impl Instance {
 
     /// The calls that follow may take no longer than this, where their deadline is later.
     pub fn within(&mut self, within: Option<Duration>) {
-        self.within = within;
+        self.within = within.filter(|within| *within < self.limits.deadline);
     }
 
     /// Gives the plugin the large state of `keys` keys until [`reclaim`](Self::reclaim).
@@ -187,11 +187,9 @@ impl Instance {
         call: impl FnOnce(&Guest, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<R, CallFailure> {
         self.store.data_mut().begin_call();
-        let deadline = self.within.map_or(self.limits.deadline, |w| w.min(self.limits.deadline));
-        self.store.set_epoch_deadline(ticks(deadline));
+        self.store.set_epoch_deadline(ticks(self.within.unwrap_or(self.limits.deadline)));
         let called = call(&self.guest, &mut self.store);
-        let limits = InstanceLimits { deadline, ..self.limits };
-        called.map_err(|e| failure(&e, self.store.data_mut(), &limits))
+        called.map_err(|e| failure(&e, self.store.data_mut(), &self.limits, self.within))
     }
 }
 
@@ -279,14 +277,17 @@ pub(super) fn said<T>(returned: Fallible<T>) -> Result<T, CallFailure> {
     returned.map_err(|message| CallFailure::new("failed", cut(&message)))
 }
 
-fn failure(error: &wasmtime::Error, state: &mut HostState, limits: &InstanceLimits) -> CallFailure {
+fn failure(
+    error: &wasmtime::Error,
+    state: &mut HostState,
+    limits: &InstanceLimits,
+    within: Option<Duration>,
+) -> CallFailure {
     let trap = error.downcast_ref::<Trap>();
     let said = state.fault.take();
     let root = error.root_cause().to_string();
     let (code, message) = match trap {
-        Some(Trap::Interrupt) => {
-            ("deadline", format!("did not return within {:?}", limits.deadline))
-        }
+        Some(Trap::Interrupt) => ("deadline", late(limits.deadline, within)),
         None if root.contains("fuel") => {
             ("output", format!("returned more than its {} bytes of output", limits.output_bytes))
         }
@@ -303,6 +304,15 @@ fn failure(error: &wasmtime::Error, state: &mut HostState, limits: &InstanceLimi
         None => message,
     };
     CallFailure { code, message, backtrace: backtrace(error) }
+}
+
+fn late(deadline: Duration, within: Option<Duration>) -> String {
+    match within {
+        None => format!("did not return within {deadline:?}"),
+        Some(within) => {
+            format!("did not return within {within:?}, many times what so many rows usually take")
+        }
+    }
 }
 
 fn backtrace(error: &wasmtime::Error) -> Option<String> {

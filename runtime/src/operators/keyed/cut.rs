@@ -1,8 +1,8 @@
-//! How work is cut into calls: where a state may have expired, and where a call has failed. Pure.
+//! How work is cut into calls: where a state may have expired, and where a search says so. Pure.
 
-use super::call::Call;
+use std::ops::Range;
+
 use super::work::{Segment, Work};
-use crate::plugin::Clock;
 
 /// The segments of work on a state that expires: each key's in turn, cut where it may have expired
 /// between two rows, or between a timer and the row after it.
@@ -44,39 +44,85 @@ pub fn layers(work: &Work, ttl: i64, has_timers: bool) -> Vec<Vec<Segment>> {
     layers
 }
 
-/// The parts of a call that are to be tried after it failed, in their order. `None` if it can't be
-/// made smaller.
-pub fn split(call: &Call, times: &[i64]) -> Option<Vec<Vec<Segment>>> {
-    if let [only] = call.segments.as_slice() {
-        let has_timers = !call.due.is_empty();
-        let time = |row: u32| times.get(row as usize).copied().unwrap_or(only.until);
-        return match only.rows() {
-            0 => None,
-            1 if !has_timers => None,
-            1 => {
-                // A row and its timers: the timers that come before it first.
-                let timers = Segment { end: only.start, until: time(only.start), ..*only };
-                match call
-                    .due_of(0)
-                    .iter()
-                    .any(|due| due.clock == Clock::Processing || due.at <= timers.until)
-                {
-                    true => Some(vec![vec![timers], vec![*only]]),
-                    // They all come after it.
-                    false => {
-                        let row = Segment { until: timers.until, ..*only };
-                        let after = Segment { start: only.end, ..*only };
-                        Some(vec![vec![row], vec![after]])
-                    }
-                }
-            }
-            rows => {
-                let half = only.start + rows as u32 / 2;
-                let first = Segment { end: half, until: time(half - 1), ..*only };
-                Some(vec![vec![first], vec![Segment { start: half, ..*only }]])
-            }
+/// The places at which work may be cut into calls, so that a search can count them: before each row
+/// of a segment there is one for the timers that come before it, and one behind the last row.
+pub struct Slots {
+    /// The first slot beyond each segment.
+    ends: Vec<usize>,
+}
+
+impl Slots {
+    pub fn of(segments: &[Segment]) -> Self {
+        let mut end = 0;
+        let next = |segment: &Segment| {
+            end += 2 * segment.rows() + 1;
+            end
         };
+        Self { ends: segments.iter().map(next).collect() }
     }
-    let (first, second) = call.segments.split_at(call.segments.len() / 2);
-    Some(vec![first.to_vec(), second.to_vec()])
+
+    pub fn len(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// What lies in the slots `range` of `segments`, whose rows have these times or none.
+    pub fn cut(&self, range: Range<usize>, segments: &[Segment], times: &[i64]) -> Vec<Segment> {
+        if range == (0..self.len()) {
+            return segments.to_vec();
+        }
+        let first = self.ends.partition_point(|end| *end <= range.start);
+        let count = self.ends[first..].partition_point(|end| *end < range.end) + 1;
+        let own = segments[first..].iter().take(count).enumerate();
+        own.map(|(at, segment)| {
+            let slots = 2 * segment.rows() + 1;
+            let base = self.ends[first + at] - slots;
+            let start = range.start.saturating_sub(base);
+            let end = (range.end - base).min(slots);
+            let time = |row: usize| times.get(segment.start as usize + row).copied();
+            let until = match end {
+                end if end == slots => None,
+                // The timers before a row, or up to the row before.
+                end if end % 2 == 1 => time(end / 2),
+                end => time(end / 2 - 1),
+            };
+            Segment {
+                start: segment.start + (start / 2) as u32,
+                end: segment.start + (end / 2) as u32,
+                until: until.unwrap_or(segment.until),
+                ..*segment
+            }
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wherever work is cut in two, both parts together have each row once and all timers in turn.
+    #[test]
+    fn two_parts_are_the_whole() {
+        let segment = |key, start, end, until| Segment { key, start, end, until };
+        let segments = [segment(7, 0, 3, 40), segment(8, 3, 3, 50), segment(9, 3, 5, 60)];
+        let times = [10, 20, 30, 11, 21];
+        let slots = Slots::of(&segments);
+        assert_eq!(slots.len(), 7 + 1 + 5);
+        for middle in 1..slots.len() {
+            let first = slots.cut(0..middle, &segments, &times);
+            let second = slots.cut(middle..slots.len(), &segments, &times);
+            for whole in segments {
+                let mut parts = first.iter().chain(&second).filter(|part| part.key == whole.key);
+                let a = parts.next().unwrap();
+                let b = parts.next().copied().unwrap_or(Segment { start: whole.end, ..*a });
+                assert_eq!((a.start, a.end, b.end), (whole.start, b.start, whole.end));
+                assert_eq!((b.until, parts.next()), (whole.until, None));
+                let before = whole.start.max(a.end.saturating_sub(1)) as usize;
+                assert!(a.rows() == 0 || a.until >= times[before]);
+                assert!(b.rows() == 0 || a.key != b.key || a.until <= times[b.start as usize]);
+            }
+        }
+        let one = slots.cut(3..4, &segments, &times);
+        assert_eq!(one, [segment(7, 1, 2, 20)]);
+    }
 }

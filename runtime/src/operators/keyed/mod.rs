@@ -28,13 +28,14 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use buffer::Buffer;
 use call::{Call, lock};
 use changes::{NewTimers, apply, forget_timers};
-use cut::{layers, split};
+use cut::{Slots, layers};
 use memory::Memory;
 use output::Sources;
 use runner::Runner;
 use timers::TimerIndex;
 use work::{KeyNumbers, KeyTable, PIECE_ROWS, RowRef, Segment, Work, sort_by_key};
 
+use super::search::{Cause, Search};
 use super::shadow;
 use super::versioned::{is_among, time_for};
 use crate::batch::{Batch, Partition};
@@ -218,7 +219,7 @@ impl KeyedStep {
         }
         let (started, before) = (Instant::now(), out.emitted.len());
         let (failed, rows) = (self.current.failed_calls, count(&segments));
-        self.halve(work, segments, out)?;
+        self.search(work, &segments, out)?;
         let errors = self.current.plan.plugin.errors;
         let sample = Sample {
             failures: self.current.failed_calls - failed,
@@ -231,28 +232,43 @@ impl KeyedStep {
         Ok(())
     }
 
-    /// Gives segments to the current version, in smaller and smaller parts where it fails.
-    fn halve(&mut self, work: &Work, segments: Vec<Segment>, out: &mut Outputs) -> Result<()> {
-        let mut waiting = vec![segments];
-        while let Some(segments) = waiting.pop() {
+    /// Gives segments to the current version, and finds what it fails on.
+    fn search(&mut self, work: &Work, segments: &[Segment], out: &mut Outputs) -> Result<()> {
+        let slots = Slots::of(segments);
+        let mut search = Search::new(slots.len(), self.current.pace);
+        while let Some(probe) = search.next() {
+            let part = slots.cut(probe.rows, segments, &work.times);
             let plan = &self.current.plan;
-            let prepared = Call::prepare(plan, work, &segments, self.woken, &self.memory)?;
-            let Some(mut call) = prepared else { continue };
-            let failure = match self.call(Side::Current, work, &mut call, None)? {
+            let prepared = Call::prepare(plan, work, &part, self.woken, &self.memory)?;
+            let Some(mut call) = prepared else {
+                search.nothing();
+                continue;
+            };
+            if probe.fresh {
+                self.current.instance = None;
+            }
+            let start = Instant::now();
+            let failure = match self.call(Side::Current, work, &mut call, probe.within)? {
                 Ok((output, timers)) => {
+                    search.done(start.elapsed());
                     self.current.failures = 0;
                     self.keep(Side::Current, work, &call, output, timers, out)?;
                     continue;
                 }
                 Err(failure) => failure,
             };
-            let parts = split(&call, &work.times);
-            match self.current.failed(parts.is_some(), &failure)? {
-                // Last in, first out: a key's earlier rows go first.
-                Verdict::Halve => waiting.extend(parts.into_iter().flatten().rev()),
-                Verdict::Refuse => self.refuse(work, &call, &failure, out)?,
+            let is_refused = match self.current.failed(&failure)? {
+                Verdict::Search => search.failed(Cause::of(&failure)),
+                Verdict::GiveUp => {
+                    search.give_up();
+                    true
+                }
+            };
+            if is_refused {
+                self.refuse(work, &call, &failure, out)?;
             }
         }
+        self.current.pace = search.pace();
         Ok(())
     }
 
@@ -506,10 +522,10 @@ impl KeyedStep {
 }
 
 enum Verdict {
-    /// Try the parts by themselves.
-    Halve,
-    /// All rows become dead letters.
-    Refuse,
+    /// Find what is at fault.
+    Search,
+    /// All rows of the call become dead letters.
+    GiveUp,
 }
 
 impl Operator for KeyedStep {

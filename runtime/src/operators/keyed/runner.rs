@@ -9,6 +9,7 @@ use super::call::Call;
 use crate::config::OnFailure;
 use crate::dead_letter::Refuser;
 use crate::error::{Error, Result};
+use crate::operators::search::Pace;
 use crate::plan::KeyedPlan;
 use crate::plugin::{CallFailure, Instance, Loaded, PluginHost, migrate};
 
@@ -22,6 +23,7 @@ pub struct Runner {
     pub failures: u32,
     /// Failed calls of all time.
     pub failed_calls: u64,
+    pub pace: Pace,
 }
 
 impl Runner {
@@ -38,6 +40,7 @@ impl Runner {
             instance: None,
             failures: 0,
             failed_calls: 0,
+            pace: Pace::default(),
             plan: plan.clone(),
         })
     }
@@ -109,19 +112,19 @@ impl Runner {
         Ok(Ok(()))
     }
 
-    /// What becomes of a call that failed.
+    /// Whether to go on with the search for what is at fault, after a call failed.
     ///
     /// # Errors
     /// `Plugin` if it fails on everything and the job is to stop then.
-    pub fn failed(&mut self, can_split: bool, failure: &CallFailure) -> Result<Verdict> {
+    pub fn failed(&mut self, failure: &CallFailure) -> Result<Verdict> {
         let plugin = &self.plan.plugin;
         self.failures += 1;
         self.failed_calls += 1;
         if self.failures < plugin.limits.consecutive_failures {
-            return Ok(if can_split { Verdict::Halve } else { Verdict::Refuse });
+            return Ok(Verdict::Search);
         }
         match plugin.on_failure {
-            OnFailure::DeadLetter => Ok(Verdict::Refuse),
+            OnFailure::DeadLetter => Ok(Verdict::GiveUp),
             OnFailure::Stop => Err(Error::plugin(format!(
                 "plugin `{}` of step `{}` failed {} times in a row: {}{}. Nothing is lost: mend \
                  the plugin and run again, or set on_failure = \"dead_letter\" to go on without \
