@@ -10,6 +10,7 @@ pub mod pipeline;
 
 pub mod job;
 mod query;
+mod report;
 mod task;
 
 pub mod checkpoint;
