@@ -3,6 +3,7 @@
 mod attempt;
 mod build;
 mod deploy;
+mod epochs;
 mod part;
 mod publish;
 mod queues;
@@ -14,6 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
+
+pub use epochs::{EpochReport, Move};
 
 use crate::checkpoint::Lock;
 use crate::epoch::Epoch;
@@ -65,6 +68,8 @@ pub struct Progress<'a> {
     pub plan: &'a Plan,
     pub metrics: &'a Metrics,
     pub epoch: Epoch,
+    /// The epoch, if it was committed just now.
+    pub committed: Option<&'a EpochReport>,
     pub elapsed: Duration,
     /// Of the job until now.
     pub restarts: &'a Restarts,
