@@ -99,6 +99,14 @@ impl Origin {
         }
     }
 
+    /// As [`row`](Self::row); `None` for rows that a step has made of many.
+    pub fn number(&self, row: usize) -> Option<u64> {
+        match &self.rows {
+            RowNumbers::Derived => None,
+            RowNumbers::From(_) | RowNumbers::Each(_) => Some(self.row(row)),
+        }
+    }
+
     fn pick<I: Iterator<Item = usize>>(&self, rows: impl Fn() -> I) -> Self {
         let numbers = match &self.rows {
             RowNumbers::Derived => RowNumbers::Derived,

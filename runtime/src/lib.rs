@@ -34,6 +34,7 @@ mod watermark;
 pub mod config;
 pub mod operator;
 pub mod storage;
+pub mod tap;
 
 pub mod batch;
 pub mod dead_letter;

@@ -86,7 +86,7 @@ pub fn run(
     };
     let tasks = spawner.spawn(&reports)?;
     drop(reports);
-    own.status.running();
+    own.status.running(&metrics, recovered.epoch);
     let restarts = own.status.restarts();
     let mut coordinator = Coordinator {
         plan,
@@ -516,6 +516,7 @@ impl Coordinator<'_> {
             self.deployments.committed(&change);
             change.answer(Ok(()));
         }
+        self.status.committed(epoch);
         self.follow(&commit.positions);
         self.state.committed(epoch, std::mem::take(&mut commit.segments))?;
         self.course.progressed = true;

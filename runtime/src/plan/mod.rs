@@ -26,6 +26,7 @@ pub use retry::{QUEUED, QueuePlan, RetryPlan, WAITING, WAITING_KEY};
 pub use shape::{Layout, RETRY_QUEUE, Shape, Shapes};
 pub use times::{TimeColumn, Times};
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,8 @@ pub struct Plan {
     pub functions: Vec<(String, String)>,
     /// In an order in which every node comes after its inputs.
     pub nodes: Vec<Node>,
+    /// What can be read under which name, by step and port.
+    pub endpoints: BTreeMap<(String, String), Vec<Input>>,
 }
 
 impl Plan {

@@ -52,6 +52,7 @@ pub fn plan(
     builder.event_time_behind_state();
     builder.sinks();
     builder.leftovers();
+    let endpoints = builder.names.inputs();
     let (nodes, tables, functions) = (builder.nodes, builder.tables, builder.function_digests);
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let settings = &config.settings;
@@ -75,6 +76,7 @@ pub fn plan(
         tables,
         functions,
         nodes,
+        endpoints,
     };
     (!found.has_errors()).then_some(plan)
 }

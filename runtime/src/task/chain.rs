@@ -329,8 +329,10 @@ fn pass_on(
         clock.observe(&mut out.emitted)?;
     }
     // Last in, first out: backwards, so that what was emitted first goes first.
+    let node = &metrics.nodes[link.node];
     for (port, batch) in out.emitted.drain(..).rev() {
-        metrics.nodes[link.node].ports[port].1.add(batch.len() as u64);
+        node.ports[port].1.add(batch.len() as u64);
+        node.tap.pass(port, &batch);
         link.given[port] += batch.len() as u64;
         let targets = link.targets[port].iter().rev();
         if !batch.is_empty() {
