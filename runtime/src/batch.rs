@@ -102,9 +102,14 @@ impl Origin {
     /// What tells a row from the others of its partition: its number or, of rows that have none, its
     /// place in the batch.
     pub fn place(&self, row: usize) -> u64 {
+        self.number(row).unwrap_or(row as u64)
+    }
+
+    /// As [`row`](Self::row); `None` for rows that a step has made of many.
+    pub fn number(&self, row: usize) -> Option<u64> {
         match &self.rows {
-            RowNumbers::Derived => row as u64,
-            _ => self.row(row),
+            RowNumbers::Derived => None,
+            RowNumbers::From(_) | RowNumbers::Each(_) => Some(self.row(row)),
         }
     }
 

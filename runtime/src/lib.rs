@@ -10,6 +10,7 @@ pub mod pipeline;
 
 pub mod job;
 mod query;
+mod report;
 mod task;
 
 pub mod checkpoint;
@@ -33,6 +34,7 @@ mod watermark;
 pub mod config;
 pub mod operator;
 pub mod storage;
+pub mod tap;
 
 pub mod batch;
 pub mod dead_letter;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::batch::Partition;
+use crate::tap::Tap;
 use crate::time::Watermark;
 use crate::watermark::InputTime;
 
@@ -39,6 +40,8 @@ pub struct NodeMetrics {
     /// Of sources and sinks.
     pub health: Arc<Health>,
     pub source: Arc<SourceMetrics>,
+    /// To look at the rows that it gives. It outlives a restart of the job.
+    pub tap: Arc<Tap>,
 }
 
 /// Rows that wait to come to their step again.

@@ -8,7 +8,6 @@ macro_rules! out {
 mod check;
 mod checkpoint;
 mod dlq;
-mod lag;
 mod plugin;
 mod progress;
 mod query;

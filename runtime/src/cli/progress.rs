@@ -1,19 +1,17 @@
 //! How a job is getting on, for people and for programs.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::lag::{self, SourceReport};
-use crate::epoch::Epoch;
 use crate::error::Error;
 use crate::job::{Observer, Progress, Summary};
-use crate::metrics::{Metrics, NodeMetrics, QueueMetrics};
-use crate::plan::{Node, NodeKind, Plan, SinkPlan, step_of};
+use crate::metrics::Metrics;
+use crate::plan::{NodeKind, Plan, SinkPlan, step_of};
 use crate::query::Restarts;
+use crate::report::{Report, Totals, behind};
 use crate::time::Watermark;
 
 /// Where progress goes: always to standard error, as rows may go to standard output.
@@ -32,32 +30,6 @@ enum Mode {
 
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Rows in and out of a whole pipeline.
-#[derive(Debug, Default, Serialize)]
-struct Totals {
-    rows_in: u64,
-    rows_out: u64,
-    errors: u64,
-}
-
-impl Totals {
-    fn of(plan: &Plan, metrics: &Metrics) -> Self {
-        let mut totals = Self::default();
-        for (node, counted) in plan.nodes.iter().zip(&metrics.nodes) {
-            for (name, rows) in &counted.ports {
-                totals.errors += if name == "errors" { rows.get() } else { 0 };
-            }
-            match &node.kind {
-                NodeKind::Source(_) => totals.rows_in += counted.ports[0].1.get(),
-                NodeKind::Sink(SinkPlan::File(file)) if file.dead_letters => {}
-                NodeKind::Sink(_) => totals.rows_out += counted.rows_in.get(),
-                _ => {}
-            }
-        }
-        totals
-    }
-}
-
 /// One line of `--json`.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -65,155 +37,6 @@ enum Line<'a> {
     Progress(Report<'a>),
     Restart { node: Option<&'a str>, error: String, delay_ms: u64 },
     End(Report<'a>),
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    name: &'a str,
-    epoch: u64,
-    elapsed_ms: u64,
-    #[serde(flatten)]
-    totals: Totals,
-    rows_in_per_second: f64,
-    /// Most memory that the process ever had, where the system tells.
-    memory_peak_bytes: Option<u64>,
-    /// How often the job started again.
-    restarts: u64,
-    last_restart: Option<LastRestart<'a>>,
-    nodes: BTreeMap<&'a str, NodeReport<'a>>,
-    /// Those that know how far they are behind.
-    sources: BTreeMap<&'a str, SourceReport>,
-}
-
-#[derive(Serialize)]
-struct NodeReport<'a> {
-    rows_in: u64,
-    ports: BTreeMap<&'a str, u64>,
-    /// At work, summed over all lanes: who holds back the others is busy all the time.
-    busy_ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event_time: Option<EventTime>,
-    /// Of sources and sinks.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    health: Option<HealthReport>,
-    /// Of the queue of a step with `retry`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queue: Option<QueueReport>,
-}
-
-/// Rows that come to their step again.
-#[derive(Serialize)]
-struct QueueReport {
-    waiting: u64,
-    retried: u64,
-    given_up: u64,
-}
-
-impl QueueReport {
-    fn of(queue: &QueueMetrics) -> Self {
-        Self {
-            waiting: queue.waiting(),
-            retried: queue.retried.get(),
-            given_up: queue.given_up.get(),
-        }
-    }
-}
-
-/// Whether what a source or sink needs of the outside answers.
-#[derive(Serialize)]
-struct HealthReport {
-    up: bool,
-    /// Since when it is down, in RFC 3339, and why.
-    since: Option<String>,
-    reason: Option<String>,
-}
-
-impl HealthReport {
-    fn of(node: &NodeMetrics) -> Self {
-        let down = node.health.get();
-        let since = down.as_ref().and_then(|down| {
-            let elapsed = jiff::SignedDuration::try_from(down.since.elapsed()).ok()?;
-            Some(jiff::Timestamp::now().checked_sub(elapsed).ok()?.to_string())
-        });
-        Self { up: down.is_none(), since, reason: down.map(|down| down.reason) }
-    }
-}
-
-/// What the job started again for.
-#[derive(Serialize)]
-struct LastRestart<'a> {
-    /// RFC 3339.
-    at: Option<String>,
-    /// The node that failed, if one did.
-    node: Option<&'a str>,
-    error: &'a str,
-}
-
-impl<'a> LastRestart<'a> {
-    fn of(restarts: &'a Restarts) -> Option<Self> {
-        let last = restarts.last.as_ref()?;
-        let at = jiff::Timestamp::try_from(last.at).ok().map(|at| at.to_string());
-        Some(Self { at, node: last.node.as_deref(), error: &last.error })
-    }
-}
-
-/// How far event time has come at a node.
-#[derive(Serialize)]
-struct EventTime {
-    /// RFC 3339; `end` once no more rows can come. `null` before the first row.
-    watermark: Option<String>,
-    /// The partition with the lowest watermark, as `source/partition`.
-    held_back_by: Option<String>,
-}
-
-impl EventTime {
-    fn of(node: &NodeMetrics) -> Option<Self> {
-        let (watermark, holder) = node.time.get()?;
-        let held_back_by = holder.map(|holder| format!("{}/{}", holder.source, holder.name));
-        let watermark = match watermark {
-            Watermark::NONE => None,
-            Watermark::END => Some("end".to_owned()),
-            Watermark(micros) => {
-                jiff::Timestamp::from_microsecond(micros).ok().map(|t| t.to_string())
-            }
-        };
-        Some(Self { watermark, held_back_by })
-    }
-}
-
-fn report<'a>(
-    plan: &'a Plan,
-    metrics: &'a Metrics,
-    restarts: &'a Restarts,
-    (epoch, elapsed): (Epoch, Duration),
-    rate: f64,
-) -> Report<'a> {
-    let node = |(planned, node): (&Node, &'a NodeMetrics)| {
-        let ports = node.ports.iter().map(|(name, rows)| (name.as_str(), rows.get())).collect();
-        let outside = matches!(planned.kind, NodeKind::Source(_) | NodeKind::Sink(_));
-        let is_queue = matches!(planned.kind, NodeKind::Queue(_));
-        let report = NodeReport {
-            rows_in: node.rows_in.get(),
-            ports,
-            busy_ms: node.busy.get() / 1000,
-            event_time: EventTime::of(node),
-            health: outside.then(|| HealthReport::of(node)),
-            queue: is_queue.then(|| QueueReport::of(&node.queue)),
-        };
-        (node.name.as_str(), report)
-    };
-    Report {
-        name: &plan.name,
-        epoch: epoch.0,
-        elapsed_ms: elapsed.as_millis() as u64,
-        totals: Totals::of(plan, metrics),
-        rows_in_per_second: rate.round(),
-        memory_peak_bytes: memory_peak_bytes(),
-        restarts: restarts.count,
-        last_restart: LastRestart::of(restarts),
-        nodes: plan.nodes.iter().zip(&metrics.nodes).map(node).collect(),
-        sources: lag::sources(plan, metrics),
-    }
 }
 
 impl Terminal {
@@ -253,7 +76,7 @@ impl Terminal {
             Mode::Json => {
                 let (metrics, restarts) = (&summary.metrics, &summary.restarts);
                 let at = (summary.epoch, summary.elapsed);
-                json(&Line::End(report(plan, metrics, restarts, at, rate)));
+                json(&Line::End(Report::new(plan, metrics, restarts, at, rate)));
             }
             Mode::Bar(_) | Mode::Lines(_) => {
                 eprint!("{}", text(plan, summary, &totals, rate));
@@ -273,7 +96,7 @@ impl Observer for Terminal {
             HumanCount(totals.rows_out),
             HumanCount(totals.errors),
             HumanCount(rate as u64),
-            lag::behind(progress.plan, progress.metrics).unwrap_or_default(),
+            behind(progress.plan, progress.metrics).unwrap_or_default(),
             watermark(progress.metrics).unwrap_or_default(),
             troubles(progress)
         );
@@ -289,7 +112,7 @@ impl Observer for Terminal {
             Mode::Json => {
                 let (plan, metrics) = (progress.plan, progress.metrics);
                 let at = (progress.epoch, progress.elapsed);
-                json(&Line::Progress(report(plan, metrics, progress.restarts, at, rate)));
+                json(&Line::Progress(Report::new(plan, metrics, progress.restarts, at, rate)));
             }
         }
     }
@@ -308,13 +131,6 @@ impl Observer for Terminal {
             Mode::Quiet | Mode::Lines(_) => eprintln!("warning: {text}"),
         }
     }
-}
-
-/// Linux keeps it in the process's status, in kB.
-fn memory_peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 /// What is down, and how often the job started again.

@@ -97,6 +97,8 @@ pub struct Settings {
     pub state: StateConfig,
     #[serde(default)]
     pub restart: RestartConfig,
+    #[serde(default)]
+    pub api: ApiConfig,
 }
 
 fn default_batch_rows() -> usize {
@@ -155,6 +157,20 @@ impl Default for RestartConfig {
     fn default() -> Self {
         Self { attempts: None, delay_max: default_delay_max() }
     }
+}
+
+/// Where the running pipeline can be asked and told what to do, over HTTP.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiConfig {
+    /// Default: true. `millrace run --no-api` does without as well.
+    pub enabled: Option<bool>,
+    /// `ADDRESS:PORT`, or a port of this machine alone. Port 0 is any that is free. Where other
+    /// machines can reach it, a token is required. Default: 127.0.0.1:0.
+    pub listen: Option<Text>,
+    /// A file with the token that every request must have. The environment variable
+    /// MILLRACE_API_TOKEN has one too, and counts before the file. Default: none.
+    pub token_file: Option<PathBuf>,
 }
 
 /// Reference data for lookups, kept in memory.

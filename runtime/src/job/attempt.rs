@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender, never, select_biased, unbounded};
 
 use super::build::{Shared, metrics};
 use super::deploy::{Change, Deployments, ITSELF, Opening};
+use super::epochs::{EpochRecorder, EpochReport};
 use super::publish::{PROGRESS_EVERY, publish};
 use super::queues::Queues;
 use super::spawn::{Spawner, reading};
@@ -85,7 +86,7 @@ pub fn run(
     };
     let tasks = spawner.spawn(&reports)?;
     drop(reports);
-    own.status.running();
+    own.status.running(&metrics, recovered.epoch);
     let restarts = own.status.restarts();
     let mut coordinator = Coordinator {
         plan,
@@ -111,16 +112,20 @@ pub fn run(
         queues: Queues::of(plan, &metrics),
         finished: 0,
         withheld: None,
+        recorder: EpochRecorder::new(recovered.positions.clone()),
+        reported: None,
         status: &own.status,
         settles: Some(Instant::now() + SETTLED),
     };
-    let report = |epoch: Epoch, observer: &mut dyn Observer| {
+    let report = |epoch: Epoch, committed: Option<&EpochReport>, observer: &mut dyn Observer| {
         let (metrics, restarts) = (&*metrics, &restarts);
         let elapsed = started.elapsed();
-        observer.progress(&Progress { plan, metrics, epoch, elapsed, restarts });
+        observer.progress(&Progress { plan, metrics, epoch, committed, elapsed, restarts });
     };
     let heard = (&options.stop, &options.remote.1);
-    let result = coordinator.run(&inbox, heard, &mut |epoch| report(epoch, observer));
+    let mut tell =
+        |epoch: Epoch, committed: Option<&EpochReport>| report(epoch, committed, observer);
+    let result = coordinator.run(&inbox, heard, &mut tell);
     let epoch = coordinator.committed;
     // Tasks end when nobody sends barriers any more.
     coordinator.controls.clear();
@@ -129,7 +134,7 @@ pub fn run(
         let _ = task.join();
     }
     result?;
-    report(epoch, observer);
+    report(epoch, None, observer);
     Ok(Summary { metrics, epoch, elapsed: started.elapsed(), restarts })
 }
 
@@ -209,6 +214,9 @@ struct Changes {
     collected: Vec<Sender<Epoch>>,
 }
 
+/// Tells of progress: the last epoch, and what it has done if that is news.
+type Tell<'a> = dyn FnMut(Epoch, Option<&EpochReport>) + 'a;
+
 struct Coordinator<'a> {
     plan: &'a Plan,
     store: &'a Store,
@@ -233,6 +241,9 @@ struct Coordinator<'a> {
     finished: usize,
     /// The end of the last source, of which nobody is told while rows wait to come again.
     withheld: Option<TaskId>,
+    recorder: EpochRecorder,
+    /// The epoch that was committed last, until it is told of.
+    reported: Option<EpochReport>,
     status: &'a Status,
     /// When what the last try failed for is over, if it is not yet.
     settles: Option<Instant>,
@@ -269,7 +280,7 @@ impl Coordinator<'_> {
         &mut self,
         inbox: &Receiver<Report>,
         (stop, commands): (&Receiver<()>, &Receiver<Command>),
-        progress: &mut dyn FnMut(Epoch),
+        progress: &mut Tell,
     ) -> Result<()> {
         let interval = match self.plan.trigger {
             Trigger::Interval(every) => every.0,
@@ -337,7 +348,7 @@ impl Coordinator<'_> {
             let Some(event) = event else {
                 told = Instant::now();
                 self.publisher.keep(self.committed)?;
-                progress(self.committed);
+                progress(self.committed, None);
                 continue;
             };
             let mut action = self.protocol.next(event);
@@ -346,11 +357,13 @@ impl Coordinator<'_> {
                     Action::None => break,
                     Action::End => return self.end(),
                     Action::Go => {
+                        self.recorder.begin();
                         self.send(Control::Go);
                         break;
                     }
                     Action::Barrier { epoch, last } => {
                         self.queues.note(self.withheld.is_some());
+                        self.recorder.barrier();
                         let deployment = self.changes.begin(last);
                         self.send(Control::Barrier(Barrier { epoch, last, deployment }));
                         break;
@@ -359,7 +372,8 @@ impl Coordinator<'_> {
                         let committed = self.commit(epoch, last, progress)?;
                         if committed {
                             told = Instant::now();
-                            progress(self.committed);
+                            let reported = self.reported.take();
+                            progress(self.committed, reported.as_ref());
                         }
                         self.changes.checkpointed(self.committed);
                         action = self.protocol.next(Event::Done { committed });
@@ -454,6 +468,7 @@ impl Coordinator<'_> {
         self.collected.clocks.extend(part.clocks);
         self.collected.staged.extend(part.staged);
         self.collected.segments.extend(part.segment);
+        self.recorder.add(part.tally);
         if let Some((step, watermark)) = part.reached {
             // Tasks that have met the end of time differ in how far they had windows.
             match self.collected.watermarks.iter_mut().find(|(name, _)| *name == step) {
@@ -471,12 +486,8 @@ impl Coordinator<'_> {
     }
 
     /// Whether there was anything to commit.
-    fn commit(
-        &mut self,
-        epoch: Epoch,
-        last: bool,
-        progress: &mut dyn FnMut(Epoch),
-    ) -> Result<bool> {
+    fn commit(&mut self, epoch: Epoch, last: bool, progress: &mut Tell) -> Result<bool> {
+        let staged = Instant::now();
         let mut commit = std::mem::take(&mut self.collected);
         let empty = commit.positions.is_empty()
             && commit.staged.is_empty()
@@ -499,18 +510,23 @@ impl Coordinator<'_> {
             commit.segments.insert(0, forgotten);
         }
         self.store.commit(&commit)?;
+        let committed = Instant::now();
         self.committed = epoch;
         if let Some(mut change) = change {
             self.deployments.committed(&change);
             change.answer(Ok(()));
         }
+        self.status.committed(epoch);
         self.follow(&commit.positions);
         self.state.committed(epoch, std::mem::take(&mut commit.segments))?;
         self.course.progressed = true;
         let sources = commit.positions.iter().map(|(source, ..)| source.as_str());
         let mut work: Vec<String> = sources.map(str::to_owned).collect();
         work.extend(commit.staged.iter().map(|staged| staged.sink().to_owned()));
-        self.published = publish(&mut self.publisher, epoch, commit.staged, last, progress)?;
+        self.published = publish(&mut self.publisher, epoch, commit.staged, last, &mut |epoch| {
+            progress(epoch, None)
+        })?;
+        self.reported = Some(self.recorder.end(epoch, (staged, committed), &commit.positions));
         self.publisher.keep(epoch)?;
         if self.settles.is_some() {
             self.status.work(&work);

@@ -117,6 +117,7 @@ pub fn metrics(plan: &Plan, status: &Status) -> Arc<Metrics> {
         time: Default::default(),
         health: status.health(at),
         source: Default::default(),
+        tap: status.tap(at),
         ports: node.ports.iter().map(|port| (port.name.clone(), Default::default())).collect(),
     };
     Arc::new(Metrics { nodes: plan.nodes.iter().enumerate().map(node).collect() })

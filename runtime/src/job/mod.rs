@@ -3,6 +3,7 @@
 mod attempt;
 mod build;
 mod deploy;
+mod epochs;
 mod part;
 mod publish;
 mod queues;
@@ -15,14 +16,16 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
+pub use epochs::{EpochReport, Move};
+
 use crate::checkpoint::Lock;
 use crate::epoch::Epoch;
 use crate::error::{ErrorKind, Result};
 use crate::metrics::Metrics;
 use crate::plan::{Plan, Replan};
 use crate::plugin::PluginHost;
-pub use crate::query::Restarts;
-use crate::query::{Server, Status};
+use crate::query::Server;
+pub use crate::query::{Restarts, Status};
 use crate::sink::{Outcome, Session};
 use crate::storage::{LocalStorage, Storage};
 pub use remote::{Command, Remote};
@@ -44,6 +47,8 @@ pub struct JobOptions {
     pub replan: Option<Arc<dyn Replan>>,
     /// What else may be asked of the job, and where it hears of it.
     pub remote: (Remote, Receiver<Command>),
+    /// Where the job says how it is; of the same plan.
+    pub status: Option<Arc<Status>>,
 }
 
 impl JobOptions {
@@ -56,6 +61,7 @@ impl JobOptions {
             outcomes: BTreeMap::new(),
             replan: None,
             remote: Remote::new(),
+            status: None,
         }
     }
 }
@@ -65,6 +71,8 @@ pub struct Progress<'a> {
     pub plan: &'a Plan,
     pub metrics: &'a Metrics,
     pub epoch: Epoch,
+    /// The epoch, if it was committed just now.
+    pub committed: Option<&'a EpochReport>,
     pub elapsed: Duration,
     /// Of the job until now.
     pub restarts: &'a Restarts,
@@ -98,7 +106,7 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Summary> {
     let started = Instant::now();
-    let status = Arc::new(Status::new(plan));
+    let status = options.status.clone().unwrap_or_else(|| Arc::new(Status::new(plan)));
     let mut claim = None;
     let mut delay = RESTART_DELAY;
     let mut attempts = 0;
@@ -158,6 +166,7 @@ impl Claim {
     fn make(plan: &Plan, options: &JobOptions, status: &Arc<Status>) -> Result<Self> {
         let directory = &plan.checkpoint.directory;
         let lock = Lock::take(directory, &*options.storage)?;
+        status.claimed();
         let server = Server::start(directory, options.storage.clone(), status.clone());
         let session = Session::new(options.outcomes.clone());
         Ok(Self { lock, server, status: status.clone(), session })

@@ -26,6 +26,8 @@ pub use retry::{QUEUED, QueuePlan, RetryPlan, WAITING, WAITING_KEY};
 pub use shape::{Layout, RETRY_QUEUE, Shape, Shapes};
 pub use times::{TimeColumn, Times};
 
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,11 +54,14 @@ pub struct Plan {
     pub state_memory: u64,
     pub checkpoint: CheckpointPlan,
     pub restart: RestartPlan,
+    pub api: ApiPlan,
     pub tables: Vec<TablePlan>,
     /// The plugins that SQL calls, by the functions' names, with the digests of their components.
     pub functions: Vec<(String, String)>,
     /// In an order in which every node comes after its inputs.
     pub nodes: Vec<Node>,
+    /// What can be read under which name, by step and port.
+    pub endpoints: BTreeMap<(String, String), Vec<Input>>,
 }
 
 impl Plan {
@@ -124,6 +129,35 @@ impl CheckpointPlan {
     /// Where errors go that nobody reads.
     pub fn dead_letters(&self) -> PathBuf {
         self.directory.join("dead-letters")
+    }
+}
+
+/// Where the running pipeline can be asked.
+#[derive(Debug, Clone)]
+pub struct ApiPlan {
+    pub enabled: bool,
+    pub listen: SocketAddr,
+    /// A file with the token that a request must have.
+    pub token_file: Option<PathBuf>,
+}
+
+impl ApiPlan {
+    /// An address with a port, or a port of this machine alone.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn address(text: &str) -> Result<SocketAddr, String> {
+        if let Ok(port) = text.parse() {
+            return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        }
+        let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+        let address = local.as_deref().unwrap_or(text).parse();
+        address.map_err(|_| {
+            format!(
+                "`{text}` is no address to listen on: write a port, or an IP address with a port \
+                 such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080"
+            )
+        })
     }
 }
 

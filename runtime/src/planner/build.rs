@@ -1,6 +1,7 @@
 //! Config and facts to [`Plan`].
 
 use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use crate::config::{Config, Text};
 use crate::dead_letter;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{
-    CheckpointPlan, Endpoint, Facts, Input, Node, NodeKind, Plan, PluginCatalog, Port, ProjectPlan,
-    RestartPlan, TablePlan, columns, times,
+    ApiPlan, CheckpointPlan, Endpoint, Facts, Input, Node, NodeKind, Plan, PluginCatalog, Port,
+    ProjectPlan, RestartPlan, TablePlan, columns, times,
 };
 use crate::sql::{self, PluginFunctions};
 
@@ -52,6 +53,8 @@ pub fn plan(
     builder.event_time_behind_state();
     builder.sinks();
     builder.leftovers();
+    let endpoints = builder.names.inputs();
+    let api = builder.api();
     let (nodes, tables, functions) = (builder.nodes, builder.tables, builder.function_digests);
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let settings = &config.settings;
@@ -72,9 +75,11 @@ pub fn plan(
             attempts: settings.restart.attempts,
             delay_max: settings.restart.delay_max.0,
         },
+        api,
         tables,
         functions,
         nodes,
+        endpoints,
     };
     (!found.has_errors()).then_some(plan)
 }
@@ -111,6 +116,23 @@ impl Builder<'_> {
         if !is_name(&settings.name) {
             let message = format!("`{}` is no name for a pipeline", &*settings.name);
             self.error(settings.name.place(), message, NAME_HELP);
+        }
+    }
+
+    fn api(&mut self) -> ApiPlan {
+        let api = &self.config.settings.api;
+        let none = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listen = api.listen.as_ref().map_or(none, |text| {
+            ApiPlan::address(text).unwrap_or_else(|wrong| {
+                let (message, help) = wrong.split_once(": ").unwrap_or((&wrong, ""));
+                self.error(text.place(), message, help);
+                none
+            })
+        });
+        ApiPlan {
+            enabled: api.enabled.unwrap_or(true),
+            listen,
+            token_file: api.token_file.as_ref().map(|path| self.config.directory.join(path)),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::suggest;
-use crate::plan::Endpoint;
+use crate::plan::{Endpoint, Input};
 
 /// The port that a bare name means.
 pub const MAIN: &str = "main";
@@ -65,6 +65,12 @@ impl Names {
     pub fn unread(&self) -> impl Iterator<Item = (&str, &str, &Endpoint)> {
         let unread = self.endpoints.iter().filter(|(key, _)| !self.read.contains(*key));
         unread.map(|((step, port), endpoint)| (step.as_str(), port.as_str(), endpoint))
+    }
+
+    /// Everything that can be read, by step and port.
+    pub fn inputs(&self) -> BTreeMap<(String, String), Vec<Input>> {
+        let endpoints = self.endpoints.iter();
+        endpoints.map(|(name, endpoint)| (name.clone(), endpoint.inputs.clone())).collect()
     }
 
     fn ports(&self, step: &str) -> impl Iterator<Item = &str> {

@@ -1,28 +1,45 @@
 //! How a running job is, for whoever asks whether it is ready.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::epoch::Epoch;
 use crate::error::Error;
-use crate::metrics::{Down, Health};
+use crate::metrics::{Down, Health, Metrics};
 use crate::plan::{Plan, step_of};
+use crate::tap::Tap;
 
 /// Of one job, over all its restarts.
 #[derive(Debug)]
 pub struct Status {
     /// The nodes of the plan.
     nodes: Vec<(String, Arc<Health>)>,
+    taps: Vec<Arc<Tap>>,
     /// What no node can be blamed for.
     own: Health,
     now: Mutex<Now>,
+    /// The checkpoint was taken, or will never be.
+    settled: Condvar,
 }
 
 #[derive(Debug)]
 struct Now {
     phase: Phase,
     restarts: Restarts,
+    claim: Claimed,
+    /// Of the current try, or of the last one.
+    metrics: Option<Arc<Metrics>>,
+    epoch: Epoch,
+}
+
+/// Whether the checkpoint is this job's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Claimed {
+    NotYet,
+    Yes,
+    Never,
 }
 
 /// What a job is at.
@@ -73,17 +90,30 @@ pub struct DownNode {
 
 impl Status {
     pub fn new(plan: &Plan) -> Self {
-        let now = Now { phase: Phase::Starting, restarts: Restarts::default() };
+        let now = Now {
+            phase: Phase::Starting,
+            restarts: Restarts::default(),
+            claim: Claimed::NotYet,
+            metrics: None,
+            epoch: Epoch(0),
+        };
         Self {
             nodes: plan.nodes.iter().map(|n| (n.name.clone(), Arc::default())).collect(),
+            taps: plan.nodes.iter().map(|_| Arc::default()).collect(),
             own: Health::default(),
             now: Mutex::new(now),
+            settled: Condvar::new(),
         }
     }
 
     /// The health of a node of the plan.
     pub fn health(&self, node: usize) -> Arc<Health> {
         self.nodes[node].1.clone()
+    }
+
+    /// Where rows of a node of the plan can be looked at.
+    pub fn tap(&self, node: usize) -> Arc<Tap> {
+        self.taps[node].clone()
     }
 
     pub fn restarts(&self) -> Restarts {
@@ -96,9 +126,48 @@ impl Status {
         self.nodes.iter().for_each(|(_, health)| health.up());
     }
 
-    /// Everything is open.
-    pub fn running(&self) {
-        self.lock().phase = Phase::Running;
+    /// The checkpoint is this job's.
+    pub fn claimed(&self) {
+        self.settle(Claimed::Yes);
+    }
+
+    /// The job is over.
+    pub fn ended(&self) {
+        self.settle(Claimed::Never);
+    }
+
+    fn settle(&self, claim: Claimed) {
+        let mut now = self.lock();
+        if now.claim == Claimed::NotYet {
+            now.claim = claim;
+            self.settled.notify_all();
+        }
+    }
+
+    /// Waits until the checkpoint is this job's; false if it never will be.
+    pub fn wait_for_claim(&self) -> bool {
+        let waits = |now: &mut Now| now.claim == Claimed::NotYet;
+        let now = self.settled.wait_while(self.lock(), waits);
+        now.unwrap_or_else(PoisonError::into_inner).claim == Claimed::Yes
+    }
+
+    /// Everything is open, and counted here; the last committed epoch is `epoch`.
+    pub fn running(&self, metrics: &Arc<Metrics>, epoch: Epoch) {
+        let mut now = self.lock();
+        now.phase = Phase::Running;
+        now.metrics = Some(metrics.clone());
+        now.epoch = epoch;
+    }
+
+    /// An epoch was committed.
+    pub fn committed(&self, epoch: Epoch) {
+        self.lock().epoch = epoch;
+    }
+
+    /// The counters and the last committed epoch, once everything was open.
+    pub fn metrics(&self) -> Option<(Arc<Metrics>, Epoch)> {
+        let now = self.lock();
+        Some((now.metrics.clone()?, now.epoch))
     }
 
     /// The job failed and starts again after `delay`.

@@ -36,6 +36,26 @@ pub type Nows = [i64; KEY_GROUPS];
 pub struct Changes {
     pub(super) bytes: Vec<u8>,
     pub(super) epochs: Vec<Arc<SealedEpoch>>,
+    pub tally: StateTally,
+}
+
+/// How much has changed, for those who watch.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StateTally {
+    /// Entries that were written, and entries that were removed.
+    pub updated: u64,
+    pub removed: u64,
+    /// What the state has in memory by now.
+    pub memory_bytes: u64,
+}
+
+impl StateTally {
+    /// With that of another task.
+    pub fn add(&mut self, other: Self) {
+        self.updated += other.updated;
+        self.removed += other.removed;
+        self.memory_bytes += other.memory_bytes;
+    }
 }
 
 /// The epoch to which changes belong. Known once they are sealed.

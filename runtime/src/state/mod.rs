@@ -21,7 +21,7 @@ mod rows;
 pub use backend::{
     CommittedState, StateBackend, StateOptions, StateStats, can_rewind, first_damaged, verify,
 };
-pub use changes::Changes;
+pub use changes::{Changes, StateTally};
 pub use key::{KEY_GROUPS, Key, KeyGroups, NEVER, groups_of_task, key_group, task_of_group};
 pub use memory::Pressure;
 pub use rows::{EncodedRows, RowCodec};

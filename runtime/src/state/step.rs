@@ -381,10 +381,13 @@ impl StepState {
             disk.share.tell_uncommitted(0);
             disk.reader.refresh();
         }
-        self.make_room()
+        self.make_room()?;
+        changes.tally.memory_bytes += self.entries.bytes() as u64;
+        Ok(())
     }
 
     fn write(&mut self, changes: &mut Changes) {
+        let (mut updated, mut removed) = (0, 0);
         let mut section = changes.section(&self.step, &self.groups, &self.nows);
         for prefix in self.removed_prefixes.drain(..) {
             section.record(&Record::RemovePrefix(&prefix));
@@ -396,13 +399,20 @@ impl StepState {
             let (key, value, expires) = (entry.key(), entry.value(), entry.expires);
             match entry.state {
                 EntryState::Free => {}
-                EntryState::Value => section.record(&Record::Put { key, value, expires }),
+                EntryState::Value => {
+                    section.record(&Record::Put { key, value, expires });
+                    updated += 1;
+                }
                 EntryState::Removed => {
                     section.record(&Record::Remove(key));
+                    removed += 1;
                     self.retired.push_back((self.generation, slot));
                 }
             }
         }
+        drop(section);
+        changes.tally.updated += updated;
+        changes.tally.removed += removed;
     }
 
     /// How much memory the map takes may have changed.

@@ -44,6 +44,9 @@ struct Link {
     stage: Option<Stage>,
     /// For each port the links that read it.
     targets: Vec<Vec<usize>>,
+    /// For each port the rows that it has given since the last barrier; for a sink, those that it
+    /// took.
+    given: Vec<u64>,
     clock: Option<Clock>,
     /// Of an exchange: where its event time comes from.
     outlet: Option<Outlet>,
@@ -74,6 +77,7 @@ impl Chain {
         };
         let link = |part: Part| Link {
             node: part.node,
+            given: vec![0; plan.nodes[part.node].ports.len().max(1)],
             stage: part.stage,
             // What a step with state gives is given by the task that runs it.
             targets: match part.outlet {
@@ -160,6 +164,7 @@ impl Chain {
                 None => {}
                 Some(Stage::Sink(sink)) => {
                     node.rows_in.add(batch.len() as u64);
+                    link.given[0] += batch.len() as u64;
                     let started = Instant::now();
                     sink.write(&batch).map_err(|e| e.at(&node.name))?;
                     node.worked_since(started);
@@ -286,8 +291,25 @@ impl Chain {
         for link in std::iter::once(&mut self.head).chain(&mut self.links) {
             if let Some(clock) = &mut link.clock {
                 clock.freeze(positions, &mut part.clocks);
+                part.tally.times.add(clock.take_times());
             }
         }
+    }
+
+    /// The rows that went by since the last call, by port.
+    pub fn take_counts(&mut self) -> Vec<(Input, u64)> {
+        let mut counts = Vec::new();
+        for link in std::iter::once(&mut self.head).chain(&mut self.links) {
+            for (port, rows) in link.given.iter_mut().enumerate().filter(|(_, rows)| **rows > 0) {
+                counts.push((Input { node: link.node, port }, std::mem::take(rows)));
+            }
+        }
+        counts
+    }
+
+    /// The node at the head.
+    pub fn head(&self) -> usize {
+        self.head.node
     }
 
     /// Notes how far the head's event time has come.
@@ -307,8 +329,11 @@ fn pass_on(
         clock.observe(&mut out.emitted)?;
     }
     // Last in, first out: backwards, so that what was emitted first goes first.
+    let node = &metrics.nodes[link.node];
     for (port, batch) in out.emitted.drain(..).rev() {
-        metrics.nodes[link.node].ports[port].1.add(batch.len() as u64);
+        node.ports[port].1.add(batch.len() as u64);
+        node.tap.pass(port, &batch);
+        link.given[port] += batch.len() as u64;
         let targets = link.targets[port].iter().rev();
         if !batch.is_empty() {
             waiting.extend(targets.map(|target| (*target, batch.clone())));

@@ -11,6 +11,7 @@ use crate::checkpoint::{self, Clocks};
 use crate::error::Result;
 use crate::plan::EventTime;
 use crate::source::{Activity, Position};
+use crate::task::TimeTally;
 use crate::time::Watermark;
 use crate::watermark::{InputTime, PartitionTime, of_partitions};
 
@@ -22,6 +23,8 @@ pub struct Clock {
     partitions: Vec<PartitionClock>,
     /// The highest event time of all partitions, also of those that are at their end.
     latest: Option<i64>,
+    /// Of the rows since the last barrier.
+    times: TimeTally,
 }
 
 struct PartitionClock {
@@ -32,7 +35,13 @@ struct PartitionClock {
 
 impl Clock {
     pub fn new(plan: &EventTime, restored: Arc<Clocks>) -> Self {
-        Self { plan: Arc::new(plan.clone()), restored, partitions: Vec::new(), latest: None }
+        Self {
+            plan: Arc::new(plan.clone()),
+            restored,
+            partitions: Vec::new(),
+            latest: None,
+            times: TimeTally::default(),
+        }
     }
 
     /// Notes the event times of what the node has made of one batch, and which of the rows are
@@ -63,6 +72,7 @@ impl Clock {
             clock.changed = true;
             self.latest = self.latest.max(Some(seen));
         }
+        parts.iter().for_each(|part| part.tally(&mut self.times));
         parts.into_iter().for_each(Part::finish);
         if let Some(since) = self.plan.since {
             emitted.iter_mut().try_for_each(|(port, batch)| match columns[*port] {
@@ -128,6 +138,11 @@ impl Clock {
             clock.changed = false;
             !done
         });
+    }
+
+    /// The times of the rows since the last call.
+    pub fn take_times(&mut self) -> TimeTally {
+        std::mem::take(&mut self.times)
     }
 
     fn seen(&self, partition: &Arc<Partition>) -> Option<i64> {
@@ -219,6 +234,13 @@ impl<'a> Part<'a> {
             watermarks.push(watermark);
         }
         time.map_or(seen, |time| seen.max(time))
+    }
+
+    fn tally(&self, times: &mut TimeTally) {
+        match self.times.null_count() {
+            0 => times.note(self.times.values().iter().copied()),
+            _ => times.note(self.times.iter().flatten()),
+        }
     }
 
     fn number(&self) -> Option<u64> {

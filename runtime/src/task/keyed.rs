@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::{Receiver, Select, Sender};
 
 use super::chain::Flow;
-use super::{Barrier, Chain, EpochPart, Message, Report};
+use super::{Barrier, Chain, EpochPart, Message, Report, Tally};
 use crate::checkpoint::{Alignment, TaskId};
 use crate::error::Result;
 use crate::source::Activity;
@@ -107,9 +107,11 @@ impl KeyedTask {
         }
         let (staged, flow) = self.chain.stage(barrier)?;
         let name = format!("{}-{}", barrier.epoch, self.task);
+        let mut tally = Tally { rows: self.chain.take_counts(), ..Tally::default() };
+        tally.state = Some((self.chain.head(), changes.tally));
         let segment = changes.seal(&*self.storage, &self.directory, &name, barrier.epoch)?;
         let reached = self.chain.reached().map(|watermark| (self.step.clone(), watermark));
-        let part = EpochPart { staged, segment, reached, ..EpochPart::default() };
+        let part = EpochPart { staged, segment, reached, tally, ..EpochPart::default() };
         // Without a coordinator the job is over.
         let _ = self.reports.send(Report::Staged { task: self.task, part: Box::new(part) });
         if let Some(deployment) = &barrier.deployment {

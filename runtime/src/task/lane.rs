@@ -123,6 +123,7 @@ impl Lane {
         let positions = self.source.barrier();
         let mut part = EpochPart { staged, ..EpochPart::default() };
         self.chain.freeze_clocks(&positions, &mut part);
+        part.tally.rows = self.chain.take_counts();
         part.positions = positions;
         self.report(Report::Staged { task: self.task, part: Box::new(part) });
         if let Some(deployment) = &barrier.deployment {

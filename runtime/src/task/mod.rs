@@ -6,12 +6,14 @@ mod clock;
 mod exchange;
 mod keyed;
 mod lane;
+mod tally;
 
 pub use chain::{Chain, Part, Stage};
 pub use clock::Clock;
 pub use exchange::{Exchange, channel};
 pub use keyed::{KeyedTask, now};
 pub use lane::{Lane, Pace};
+pub use tally::{Tally, TimeTally};
 
 use std::sync::Arc;
 
@@ -83,4 +85,5 @@ pub struct EpochPart {
     pub segment: Option<Segment>,
     /// The step with state that the task runs, and the watermark it has reached.
     pub reached: Option<(String, Watermark)>,
+    pub tally: Tally,
 }
