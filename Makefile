@@ -4,7 +4,7 @@ WASM_TARGET := wasm32-unknown-unknown
 PLUGINS := safe_parse enrich fraud_rules velocity sessionize top_k haversine
 MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
 
-.PHONY: demo demo-kafka test kill-rounds build plugins test-plugins kafka bench flights setup clean
+.PHONY: demo demo-kafka test kill-rounds swap-minute build plugins test-plugins kafka bench flights setup clean
 
 # Runs the main job on made-up transactions: no server, no set-up.
 demo: setup build plugins
@@ -23,6 +23,11 @@ KILL_ROUNDS ?= 200
 kill-rounds: setup plugins kafka
 	cargo build --workspace
 	MILLRACE_KILL_ROUNDS=$(KILL_ROUNDS) cargo test --workspace --test front_door killed_again
+
+# Swaps every 100 ms under full load for a minute; `make test` does it for a few seconds.
+swap-minute: setup plugins test-plugins
+	cargo build --workspace
+	MILLRACE_SWAP_SECONDS=60 cargo test --workspace --test front_door swaps_under_full_load
 
 build: setup
 	cargo build --release --workspace

@@ -82,7 +82,6 @@ fn differences(old: &Shape, new: &Shape) -> Vec<String> {
         let (before, after) = (types(old).join(", "), types(new).join(", "));
         changed.push(format!("its columns were of the types {before} and are of {after}"));
     }
-    changed.extend(unreadable(&old.versions, &new.reads));
     changed
 }
 

@@ -196,7 +196,6 @@ fn carry_over(
         }
     }
     for (step, mut shape) in wanted {
-        shape.reads.clear();
         shape.versions.extend(shapes.get(&step).into_iter().flat_map(|s| &s.versions));
         shapes.insert(step, shape);
     }

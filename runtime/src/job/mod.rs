@@ -4,7 +4,6 @@ mod attempt;
 mod build;
 mod deploy;
 mod epochs;
-mod part;
 mod publish;
 mod queues;
 mod remote;
@@ -14,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, select};
 
 pub use epochs::{EpochReport, Move};
 
@@ -137,9 +136,25 @@ pub fn run(
         let wait = delay.min(plan.restart.delay_max);
         status.waiting(&error, wait);
         observer.restart(&error, wait);
-        match options.stop.recv_timeout(wait) {
-            Err(crossbeam_channel::RecvTimeoutError::Timeout) => delay = wait.saturating_mul(2),
-            Ok(()) | Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return Err(error),
+        if is_stopped_within(wait, options) {
+            return Err(error);
+        }
+        delay = wait.saturating_mul(2);
+    }
+}
+
+/// Waits for a next try. Whether the job is stopped instead.
+fn is_stopped_within(wait: Duration, options: &JobOptions) -> bool {
+    let until = Instant::now() + wait;
+    loop {
+        select! {
+            recv(options.stop) -> _ => return true,
+            recv(options.remote.1) -> command => match command {
+                Ok(Command::Stop) | Err(_) => return true,
+                // Whoever waits for an answer hears that there is none.
+                Ok(_) => {}
+            },
+            default(until.saturating_duration_since(Instant::now())) => return false,
         }
     }
 }

@@ -37,9 +37,6 @@ pub struct Shape {
     /// Of a keyed plugin: the versions that its states may be of. Empty: not known.
     #[serde(default)]
     pub versions: BTreeSet<u32>,
-    /// The versions that the plugin can read, the one that it writes among them.
-    #[serde(skip)]
-    pub reads: BTreeSet<u32>,
 }
 
 /// What stands in the keys of state beside the columns of the step's key.
@@ -149,7 +146,6 @@ fn keyed_plugin(plan: &KeyedPlan) -> Shape {
         value: Fields::empty(),
         parts: vec![key_part(&plan.key_fields), ("order".to_owned(), order.to_owned())],
         versions: BTreeSet::from([plan.state_version]),
-        reads: plan.readable(),
     }
 }
 

@@ -105,14 +105,23 @@ impl PluginHost {
     /// If it can't be read or is none.
     pub fn load(&self, path: &Path) -> Result<Arc<Loaded>> {
         let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+        let cannot =
+            |e: Error| Error::plugin(format!("{} cannot be loaded", path.display())).with(e);
+        self.add(bytes).map_err(cannot)
+    }
+
+    /// A component, compiled and checked once per process.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn add(&self, bytes: Vec<u8>) -> Result<Arc<Loaded>> {
         let digest = digest(&bytes);
         let mut all = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(loaded) = all.get(&digest) {
             return Ok(loaded.clone());
         }
         let engine = engine()?;
-        let component = artifact::load(engine, &bytes, &digest)
-            .map_err(|e| Error::plugin(format!("{} cannot be loaded", path.display())).with(e))?;
+        let component = artifact::load(engine, &bytes, &digest)?;
         let wanted = Wanted::of(&component, engine);
         let prepared = match wanted.is_plugin() {
             true => Some(Prepared::new(engine, &component, &wanted.worlds)?),
@@ -195,10 +204,16 @@ impl PluginHost {
         let plugin = request.plugin;
         let component =
             |message: String, help: String| vec![PluginRefusal::Component { message, help }];
-        let path = self.find(plugin).map_err(|(message, help)| component(message, help))?;
-        let loaded = self.load(&path).map_err(|e| {
-            component(e.to_string(), "build it with `millrace plugin build`".to_owned())
-        })?;
+        let known = plugin.strip_prefix("sha256:").and_then(|digest| self.planned(digest).ok());
+        let loaded = match known {
+            Some(loaded) => loaded,
+            None => {
+                let path = self.find(plugin).map_err(|(message, help)| component(message, help))?;
+                self.load(&path).map_err(|e| {
+                    component(e.to_string(), "build it with `millrace plugin build`".to_owned())
+                })?
+            }
+        };
         let world = worlds.iter().find(|world| loaded.wanted.worlds.contains(world));
         let world = world.or(worlds.first()).copied();
         match loaded.wanted.refusal(plugin, world, request.grant_log) {

@@ -14,6 +14,7 @@ mod report;
 mod sandbox;
 mod start;
 mod stateful;
+mod swap;
 
 use report::Report;
 
@@ -23,11 +24,12 @@ fn main() {
     // Cargo adds `--bench`; the first other word is what the user asked for.
     let only = std::env::args().skip(1).find(|word| !word.starts_with("--")).unwrap_or_default();
     let mut report = Report::default();
-    let benches: [(&str, Bench); 6] = [
+    let benches: [(&str, Bench); 7] = [
         ("boundary", boundary::run),
         ("sandbox", sandbox::run),
         ("pipeline", pipeline::run),
         ("stateful", stateful::run),
+        ("swap", swap::run),
         ("kafka", kafka::run),
         ("start", start::run),
     ];
