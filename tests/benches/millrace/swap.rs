@@ -153,7 +153,7 @@ fn pause(report: &mut Report, name: &str, plugin: &str, key: &str) {
     }
     let (mut usual, mut swapping) = (Vec::new(), Vec::new());
     for number in 0..SWAPS {
-        let epoch = || drop(live.remote.checkpoint().unwrap());
+        let epoch = || _ = live.remote.checkpoint().unwrap();
         usual.push(live.gap_during(epoch).as_secs_f64() * 1e3);
         let request = swap_to(["a", "b"][number % 2]);
         let swap = || drop(live.remote.swap(&request).unwrap());

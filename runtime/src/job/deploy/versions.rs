@@ -48,6 +48,12 @@ impl Deployments {
             let digest = crate::table::digest(&path)?;
             return Ok(Version { name, digest, config: Value::Null });
         }
+        // What was swapped in before is beside the checkpoint, wherever it came from.
+        if let Some(digest) = name.strip_prefix(BY_DIGEST)
+            && self.load_component(digest).is_ok()
+        {
+            return Ok(Version { digest: digest.to_owned(), name, config });
+        }
         let path = self
             .plugins
             .find(&name)
