@@ -24,6 +24,7 @@ mod plugins;
 mod ready;
 mod replay;
 mod retry;
+mod sandbox;
 mod sinks;
 mod sources;
 mod sql;
