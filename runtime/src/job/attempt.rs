@@ -99,7 +99,7 @@ pub fn run(
         protocol: Protocol::new(
             tasks.running.len(),
             tasks.sources.len(),
-            reading(plan.trigger),
+            reading(plan.trigger, options),
             recovered.epoch,
         ),
         sources: tasks.sources,
