@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod pipeline;
 
+pub mod again;
 pub mod job;
 mod query;
 mod report;

@@ -50,7 +50,8 @@ pub fn check(path: &Path) -> Result<Pipeline, CheckFailure> {
         config::parse(path, &text).map_err(|found| CheckFailure::Mistakes(Box::new(found)))?;
     config.directory = whole(&config.directory)?;
     let facts = gather(&config);
-    let plugins = Arc::new(PluginHost::new(&config.directory, &config.settings.plugin_path));
+    let (limits, path_of) = (&config.settings.limits, &config.settings.plugin_path);
+    let plugins = Arc::new(PluginHost::within(limits, &config.directory, path_of));
     let mut found = Diagnostics::new(path, &text);
     match planner::plan(&config, &facts, &*plugins, &mut found) {
         Some(plan) => {

@@ -56,7 +56,8 @@ fn plan(host: &PluginHost, mode: &str, order: Order) -> KeyedPlan {
         config: &config,
         input: &schema().fields().clone(),
         limits: &limits,
-        grant_log: true,
+        grants: millrace::plan::Grants::EVERYTHING,
+        deterministic: None,
     };
     let plan = plan_keyed("h", &request, OnFailure::Stop, &[0], host);
     let mut plan = plan.unwrap_or_else(|refusals| panic!("{refusals:?}"));

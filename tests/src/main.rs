@@ -5,6 +5,7 @@
 mod full_disk;
 mod harness;
 
+mod again;
 mod boundary;
 mod checkpoints;
 mod checks;
@@ -24,6 +25,7 @@ mod plugins;
 mod ready;
 mod replay;
 mod retry;
+mod sandbox;
 mod sinks;
 mod sources;
 mod sql;

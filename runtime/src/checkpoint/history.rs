@@ -21,6 +21,9 @@ pub struct EpochRecord {
     /// Milliseconds since 1970.
     pub committed_ms: i64,
     pub outputs: Vec<Output>,
+    /// The digests of the plugins that made it.
+    #[serde(default)]
+    pub digests: BTreeMap<String, String>,
     undo: Undo,
 }
 
@@ -59,6 +62,7 @@ pub(super) fn note(
     let record = EpochRecord {
         committed_ms,
         outputs: commit.staged.iter().map(output).collect(),
+        digests: commit.digests.clone(),
         undo: undo(transaction, commit)?,
     };
     let mut history = transaction.open_table(HISTORY)?;

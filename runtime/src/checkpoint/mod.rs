@@ -12,7 +12,7 @@ mod alignment;
 mod protocol;
 
 pub use alignment::Alignment;
-pub use branch::branch;
+pub use branch::{Past, branch, rerun};
 pub use changes::{StepChange, compare, unreadable};
 pub use commit::{Clock, Clocks, Commit};
 pub use history::{EpochRecord, Output};

@@ -12,6 +12,7 @@ mod plugin;
 mod progress;
 mod query;
 mod ready;
+mod replay;
 mod run;
 mod state;
 
@@ -27,7 +28,7 @@ use crate::error::Error;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or stopped in good order
-  1  a plugin's test found a difference
+  1  a plugin's test or a replay found a difference
   2  the pipeline file, the command or what they point to must be changed
   3  a plugin can't be used, or fails on everything
   4  something outside is unavailable: try again later
@@ -68,6 +69,8 @@ enum Command {
     /// Show what steps remember, of a pipeline that runs or not.
     #[command(subcommand)]
     State(state::StateCommand),
+    /// Run an epoch of the checkpoint once more, and compare its output with what was published.
+    Replay(replay::ReplayArguments),
     /// List and replay dead letters: rows that could not go on.
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Plugin(command) => plugin::plugin(command),
         Command::Checkpoint(command) => checkpoint::checkpoint(command),
         Command::State(command) => state::state(command),
+        Command::Replay(replay) => replay::replay(&replay),
         Command::Dlq(command) => dlq::dlq(command),
     };
     match result {

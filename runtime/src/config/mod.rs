@@ -2,6 +2,7 @@
 //! `millrace schema` prints from these types.
 
 mod kafka;
+mod limits;
 mod parse;
 mod reading;
 mod source;
@@ -13,6 +14,7 @@ pub use kafka::{
     Delivery, Elsewhere, KafkaFormat, KafkaSinkConfig, KafkaSourceConfig, KafkaStart, Metadata,
     MetadataConfig, OnDataLoss, Properties, Property, Tombstones,
 };
+pub use limits::{DeterministicConfig, LimitsConfig, PipelineLimitsConfig};
 pub use parse::parse;
 pub use reading::{EpochLimit, SchemaConfig};
 pub use source::{
@@ -99,6 +101,12 @@ pub struct Settings {
     pub restart: RestartConfig,
     #[serde(default)]
     pub api: ApiConfig,
+    /// Bounds on all plugins together.
+    #[serde(default)]
+    pub limits: PipelineLimitsConfig,
+    /// Gives all plugins a clock and random numbers that depend on their input alone. Default: the
+    /// machine's.
+    pub deterministic: Option<DeterministicConfig>,
 }
 
 fn default_batch_rows() -> usize {
@@ -202,7 +210,7 @@ pub struct FunctionConfig {
     pub config: OpaqueTable,
     #[serde(default)]
     pub limits: LimitsConfig,
-    /// What the plugin may use of the host: `log`.
+    /// What the plugin may use of the host: `log`, `metrics`, `clock`, `random`.
     #[serde(default)]
     pub grant: Vec<Text>,
 }
@@ -258,7 +266,7 @@ pub struct PluginConfig {
     pub config: OpaqueTable,
     #[serde(default)]
     pub limits: LimitsConfig,
-    /// What the plugin may use of the host: `log`.
+    /// What the plugin may use of the host: `log`, `metrics`.
     #[serde(default)]
     pub grant: Vec<Text>,
     /// What happens when the plugin fails on everything. Default: `stop`.
@@ -267,6 +275,9 @@ pub struct PluginConfig {
     /// For a plugin without a key: rows that fail for a reason outside of themselves wait and come
     /// again. They also leave on the port `fallback`, at once.
     pub retry: Option<Placed<RetryConfig>>,
+    /// Gives the plugin a clock and random numbers that depend on its input alone. Default: as the
+    /// pipeline has it.
+    pub deterministic: Option<DeterministicConfig>,
     pub event_time: Option<EventTimeConfig>,
 }
 
@@ -321,32 +332,6 @@ pub enum OnFailure {
     Stop,
     /// Go on; every row that fails becomes a dead letter.
     DeadLetter,
-}
-
-/// Bounds on one plugin.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsConfig {
-    /// Memory of one instance. Default: 64 MiB.
-    pub memory: ByteSize,
-    /// Time for one call. Default: 1s.
-    pub deadline: Timespan,
-    /// Bytes that one call may return. Default: 64 MiB.
-    pub output: ByteSize,
-    /// So many calls may fail one after the other before the plugin counts as failing on
-    /// everything. Default: 64.
-    pub consecutive_failures: u32,
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            memory: ByteSize::mib(64),
-            deadline: Timespan(Duration::from_secs(1)),
-            output: ByteSize::mib(64),
-            consecutive_failures: 64,
-        }
-    }
 }
 
 /// Where rows go.

@@ -192,6 +192,16 @@ pub fn some_up_to<'de, const MAX: usize, D: Deserializer<'de>>(
     up_to::<MAX, D>(deserializer).map(Some)
 }
 
+/// As [`some_up_to`], with its place.
+pub fn some_placed_up_to<'de, const MAX: usize, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Placed<usize>>, D::Error> {
+    match Placed::<usize>::deserialize(deserializer)? {
+        number if (1..=MAX).contains(&*number) => Ok(Some(number)),
+        number => Err(de::Error::custom(format!("{} is out of bounds: 1 to {MAX}", *number))),
+    }
+}
+
 /// A length of time that is not zero, for serde's `deserialize_with`.
 pub fn above_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timespan, D::Error> {
     match Timespan::deserialize(deserializer)? {

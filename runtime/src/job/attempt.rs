@@ -54,7 +54,7 @@ pub fn run(
     for warning in &recovered.warnings {
         tracing::warn!("{warning}");
     }
-    let metrics = metrics(plan, &own.status);
+    let metrics = metrics(plan, plugins, &own.status);
     let session = &own.session;
     let connections = Arc::new(Connections::open(plan, &recovered.id, session, &metrics)?);
     let connected = (&connections, session);
@@ -99,7 +99,7 @@ pub fn run(
         protocol: Protocol::new(
             tasks.running.len(),
             tasks.sources.len(),
-            reading(plan.trigger),
+            reading(plan.trigger, options),
             recovered.epoch,
         ),
         sources: tasks.sources,

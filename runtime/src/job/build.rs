@@ -108,11 +108,12 @@ impl<'a> Shared<'a> {
 }
 
 /// Counters for every node and port.
-pub fn metrics(plan: &Plan, status: &Status) -> Arc<Metrics> {
+pub fn metrics(plan: &Plan, plugins: &PluginHost, status: &Status) -> Arc<Metrics> {
     let node = |(at, node): (usize, &Node)| NodeMetrics {
         name: node.name.clone(),
         rows_in: Default::default(),
         busy: Default::default(),
+        plugin: node.kind.plugin().map(|plugin| plugins.metrics(&plugin.step)),
         queue: Default::default(),
         time: Default::default(),
         health: status.health(at),
@@ -120,5 +121,9 @@ pub fn metrics(plan: &Plan, status: &Status) -> Arc<Metrics> {
         tap: status.tap(at),
         ports: node.ports.iter().map(|port| (port.name.clone(), Default::default())).collect(),
     };
-    Arc::new(Metrics { nodes: plan.nodes.iter().enumerate().map(node).collect() })
+    let functions = plan.functions.iter().map(|f| (f.name.clone(), f.metrics.clone()));
+    Arc::new(Metrics {
+        nodes: plan.nodes.iter().enumerate().map(node).collect(),
+        functions: functions.collect(),
+    })
 }

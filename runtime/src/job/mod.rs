@@ -26,6 +26,7 @@ use crate::plugin::PluginHost;
 use crate::query::Server;
 pub use crate::query::{Restarts, Status};
 use crate::sink::{Outcome, Session};
+use crate::source::Until;
 use crate::storage::{LocalStorage, Storage};
 pub use remote::{Command, Remote};
 
@@ -42,6 +43,8 @@ pub struct JobOptions {
     /// What the user knows of output of which the sink itself does not know whether it is there,
     /// by the sinks' names.
     pub outcomes: BTreeMap<String, Outcome>,
+    /// Runs one epoch, up to where each source had come then, and ends. By source.
+    pub until: Option<BTreeMap<String, Until>>,
     /// Who plans the pipeline again for a swap. Without it nothing can be swapped.
     pub replan: Option<Arc<dyn Replan>>,
     /// What else may be asked of the job, and where it hears of it.
@@ -58,6 +61,7 @@ impl JobOptions {
             stop,
             forget_sources: Vec::new(),
             outcomes: BTreeMap::new(),
+            until: None,
             replan: None,
             remote: Remote::new(),
             status: None,

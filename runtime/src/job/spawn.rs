@@ -16,7 +16,7 @@ use crate::graph::{Graph, Group};
 use crate::metrics::Metrics;
 use crate::plan::{Deployment, Node, NodeKind, Plan, SourceNode, SourcePlan};
 use crate::sink::{Connections, SinkContext};
-use crate::source::{self, Follower, OpenContext, Opened, Positions};
+use crate::source::{self, Follower, OpenContext, Opened, Positions, Until};
 use crate::state::StateBackend;
 use crate::task::{
     Chain, Clock, Control, Exchange, KeyedTask, Lane, Message, Pace, Part, Report, Stage, channel,
@@ -85,7 +85,7 @@ impl Spawner<'_> {
         reports: &Sender<Report>,
         tasks: &mut Tasks,
     ) -> Result<()> {
-        let pace = match reading(self.plan.trigger) {
+        let pace = match reading(self.plan.trigger, self.options) {
             Reading::Always => Pace::Continuous,
             Reading::WhenDue | Reading::Once => Pace::Triggered,
         };
@@ -117,6 +117,7 @@ impl Spawner<'_> {
 
     fn open(&self, group: &Group, source: &SourceNode) -> Result<Opened> {
         let none = Positions::new();
+        let (until, nothing) = (self.options.until.as_ref(), Until::default());
         let context = OpenContext {
             pipeline: &self.plan.name,
             directory: &self.plan.directory,
@@ -124,6 +125,7 @@ impl Spawner<'_> {
             batch_rows: self.plan.batch_rows,
             trigger: self.plan.trigger,
             positions: self.recovered.positions.get(&source.name).unwrap_or(&none),
+            until: until.map(|all| all.get(&source.name).unwrap_or(&nothing)),
             schema: self.plan.nodes[group.head].ports[0].schema.clone(),
             columns: source.columns.clone(),
             health: self.metrics.nodes[group.head].health.clone(),
@@ -238,8 +240,9 @@ impl Spawner<'_> {
 }
 
 /// When sources are read.
-pub fn reading(trigger: Trigger) -> Reading {
+pub fn reading(trigger: Trigger, options: &JobOptions) -> Reading {
     match trigger {
+        _ if options.until.is_some() => Reading::Once,
         Trigger::Continuous => Reading::Always,
         Trigger::Interval(_) => Reading::WhenDue,
         Trigger::AvailableNow => Reading::Once,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::batch::Batch;
 use crate::codec::isolate;
 use crate::dead_letter::{Refusal, Refuser, letters};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::operator::Outputs;
 
 /// Does `work` on a batch and sends the result to `main`. Where it fails, the rows that it fails on
@@ -13,7 +13,7 @@ use crate::operator::Outputs;
 /// batch can have; they go on in several.
 ///
 /// # Errors
-/// If the refused rows can't be written down.
+/// If the refused rows can't be written down, or something is unavailable.
 pub fn emit_isolated(
     batch: &Batch,
     refuser: &Refuser,
@@ -21,9 +21,14 @@ pub fn emit_isolated(
     out: &mut Outputs,
     mut work: impl FnMut(&Batch) -> Result<Batch>,
 ) -> Result<()> {
-    if let Ok(done) = work(batch) {
-        done.chunks().for_each(|chunk| out.emit(main, chunk));
-        return Ok(());
+    match work(batch) {
+        Ok(done) => {
+            done.chunks().for_each(|chunk| out.emit(main, chunk));
+            return Ok(());
+        }
+        // No row is to blame.
+        Err(error) if error.kind == ErrorKind::Unavailable => return Err(error),
+        Err(_) => {}
     }
     let part = |range: Range<usize>| work(&batch.slice(range.start, range.len()));
     let (done, refused) = isolate(batch.len(), part);

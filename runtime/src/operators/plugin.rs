@@ -14,11 +14,14 @@ use crate::dead_letter::{Refusal, Refuser, letters};
 use crate::error::{Error, Result};
 use crate::operator::Outputs;
 use crate::plan::{PluginPlan, PortColumn, RetryPlan};
-use crate::plugin::{CallFailure, CallOutput, Crossing, Instance, Loaded, PluginHost, PortRows};
+use crate::plugin::{
+    CallFailure, CallOutput, Crossing, Instance, Loaded, Moment, PluginHost, PortRows, Sandbox,
+};
 
 pub struct PluginStep {
     plan: PluginPlan,
     loaded: Arc<Loaded>,
+    sandbox: Arc<Sandbox>,
     refuser: Refuser,
     exact: ExactRows,
     /// `None` after a failure: the next call gets a fresh one.
@@ -43,6 +46,7 @@ impl PluginStep {
         Ok(Self {
             plan: plan.clone(),
             loaded,
+            sandbox: host.sandbox(plan),
             refuser,
             exact,
             instance: None,
@@ -64,20 +68,23 @@ impl PluginStep {
             Some(instance) => instance,
             None => match self.start() {
                 Ok(instance) => instance,
-                Err(failure) => return Ok(Err(failure)),
+                Err(failure) => return Ok(Err(failure.of_plugin()?)),
             },
         };
+        if instance.is_deterministic() {
+            instance.pin(Moment::of_rows(&self.plan.step, batch, self.plan.event_time));
+        }
         let adds: Vec<&Fields> = self.plan.ports.iter().map(|port| &port.adds).collect();
         instance.within(within);
         let called = crossing.call(&mut instance, &adds);
         if called.is_ok() {
-            self.instance = Some(instance);
+            self.instance = instance.kept();
         }
         Ok(called)
     }
 
     fn start(&self) -> Result<Instance, CallFailure> {
-        self.loaded.of_step(&self.plan)
+        self.loaded.of_step(&self.plan, &self.sandbox)
     }
 
     /// Whether to go on with the search for the row at fault, after a call on rows from `offset` on

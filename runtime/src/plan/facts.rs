@@ -9,6 +9,8 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use crate::batch::RAW_SCHEMA;
 use crate::config::{ColumnType, LimitsConfig};
 use crate::diagnostic::Place;
+use crate::metrics::PluginMetrics;
+use crate::plan::Grants;
 
 /// What was found out about sources and tables, by name.
 #[derive(Debug, Clone, Default)]
@@ -97,9 +99,8 @@ pub trait PluginCatalog {
         key: &[String],
     ) -> Result<DescribedKeyed, Vec<PluginRefusal>>;
 
-    /// The function `name` for SQL, which the plugin of the request is, and the digest of its
-    /// component. The request's input does not matter: the types of arguments are known once SQL
-    /// calls it.
+    /// The function `name` for SQL, which the plugin of the request is. The request's input does
+    /// not matter: the types of arguments are known once SQL calls it.
     ///
     /// # Errors
     /// As [`describe`](Self::describe).
@@ -107,7 +108,17 @@ pub trait PluginCatalog {
         &self,
         name: &str,
         request: &PluginRequest,
-    ) -> Result<(SqlFunction, String), Vec<PluginRefusal>>;
+    ) -> Result<PlannedFunction, Vec<PluginRefusal>>;
+}
+
+/// A function of SQL with what is known of its plugin.
+#[derive(Debug)]
+pub struct PlannedFunction {
+    pub function: SqlFunction,
+    /// Of the component.
+    pub digest: String,
+    /// What its instances do.
+    pub metrics: Arc<PluginMetrics>,
 }
 
 /// A plugin as a function of SQL.
@@ -125,7 +136,9 @@ pub struct PluginRequest<'a> {
     pub config: &'a str,
     pub input: &'a Fields,
     pub limits: &'a LimitsConfig,
-    pub grant_log: bool,
+    pub grants: Grants,
+    /// The seed, if clock and random numbers are to depend on the input alone.
+    pub deterministic: Option<u64>,
 }
 
 /// What a plugin says.

@@ -3,6 +3,7 @@
 pub mod columns;
 mod deployment;
 mod facts;
+mod grant;
 mod kafka;
 mod keyed;
 mod keyed_plugin;
@@ -13,9 +14,10 @@ pub mod times;
 pub use deployment::{Candidate, Deployment, Program, Replan, Said};
 pub(crate) use facts::schema_of;
 pub use facts::{
-    Described, DescribedKeyed, DescribedPort, Facts, PluginCatalog, PluginRefusal, PluginRequest,
-    ProbeError, ProbeKey, Probed, SqlFunction,
+    Described, DescribedKeyed, DescribedPort, Facts, PlannedFunction, PluginCatalog, PluginRefusal,
+    PluginRequest, ProbeError, ProbeKey, Probed, SqlFunction,
 };
+pub use grant::{Grant, Grants};
 pub use kafka::{KafkaSinkPlan, RecordColumns, RecordValue, RecordsPlan};
 pub use keyed::{
     AggregatePlan, DedupBound, DedupPlan, LettersPlan, OutputColumn, WindowKind, WindowPlan,
@@ -39,6 +41,7 @@ use crate::config::{
     ConsoleConfig, CsvConfig, FileSinkConfig, Format, LimitsConfig, OnFailure, SourceConfig,
     TableConfig, Trigger,
 };
+use crate::metrics::PluginMetrics;
 
 /// A checked pipeline.
 #[derive(Debug)]
@@ -56,8 +59,8 @@ pub struct Plan {
     pub restart: RestartPlan,
     pub api: ApiPlan,
     pub tables: Vec<TablePlan>,
-    /// The plugins that SQL calls, by the functions' names, with the digests of their components.
-    pub functions: Vec<(String, String)>,
+    /// The plugins that SQL calls.
+    pub functions: Vec<FunctionPlan>,
     /// In an order in which every node comes after its inputs.
     pub nodes: Vec<Node>,
     /// What can be read under which name, by step and port.
@@ -72,7 +75,7 @@ impl Plan {
             NodeKind::Keyed(plan) => Some((node.name.as_str(), plan.plugin.digest.as_str())),
             _ => None,
         });
-        steps.chain(self.functions.iter().map(|(name, digest)| (name.as_str(), digest.as_str())))
+        steps.chain(self.functions.iter().map(|f| (f.name.as_str(), f.digest.as_str())))
     }
 
     /// The names of the sources whose positions the checkpoint keeps.
@@ -115,6 +118,16 @@ impl Plan {
         let times = self.nodes.iter_mut().filter_map(|node| node.event_time.as_mut());
         times.map(|event_time| event_time.since = Some(since)).count() > 0
     }
+}
+
+/// A plugin that SQL calls.
+#[derive(Debug, Clone)]
+pub struct FunctionPlan {
+    /// `function.NAME`.
+    pub name: String,
+    /// Of its component.
+    pub digest: String,
+    pub metrics: Arc<PluginMetrics>,
 }
 
 #[derive(Debug, Clone)]
@@ -267,6 +280,24 @@ impl NodeKind {
             | Self::Sink(_) => None,
         }
     }
+
+    /// The plugin that runs at the node.
+    pub fn plugin(&self) -> Option<&PluginPlan> {
+        match self {
+            Self::Plugin(plan) => Some(plan),
+            Self::Keyed(plan) => Some(&plan.plugin),
+            Self::Queue(plan) => Some(&plan.plugin),
+            Self::Source(_)
+            | Self::Decode(_)
+            | Self::Project(_)
+            | Self::Lookup(_)
+            | Self::Window(_)
+            | Self::Dedup(_)
+            | Self::Letters(_)
+            | Self::Records(_)
+            | Self::Sink(_) => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -312,9 +343,13 @@ pub struct PluginPlan {
     pub digest: String,
     pub config: String,
     pub limits: LimitsConfig,
-    pub grant_log: bool,
+    pub grants: Grants,
+    /// The seed, if clock and random numbers are to depend on the input alone.
+    pub deterministic: Option<u64>,
     pub on_failure: OnFailure,
     pub input: SchemaRef,
+    /// The input's column of event time, if it has one.
+    pub event_time: Option<usize>,
     /// Indices of the input columns that cross, in the plugin's order.
     pub reads: Vec<usize>,
     pub ports: Vec<PluginPort>,

@@ -11,8 +11,8 @@ use crate::config::{Config, Text};
 use crate::dead_letter;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::{
-    ApiPlan, CheckpointPlan, Endpoint, Facts, Input, Node, NodeKind, Plan, PluginCatalog, Port,
-    ProjectPlan, RestartPlan, TablePlan, columns, times,
+    ApiPlan, CheckpointPlan, Endpoint, Facts, FunctionPlan, Input, Node, NodeKind, Plan,
+    PluginCatalog, Port, ProjectPlan, RestartPlan, TablePlan, columns, times,
 };
 use crate::sql::{self, PluginFunctions};
 
@@ -37,7 +37,7 @@ pub fn plan(
         nodes: Vec::new(),
         tables: Vec::new(),
         functions: PluginFunctions::new(),
-        function_digests: Vec::new(),
+        function_plans: Vec::new(),
         broken: BTreeSet::new(),
         late_letters: Vec::new(),
         refused: Vec::new(),
@@ -55,7 +55,9 @@ pub fn plan(
     builder.leftovers();
     let endpoints = builder.names.inputs();
     let api = builder.api();
-    let (nodes, tables, functions) = (builder.nodes, builder.tables, builder.function_digests);
+    let nodes = std::mem::take(&mut builder.nodes);
+    let tables = std::mem::take(&mut builder.tables);
+    let functions = std::mem::take(&mut builder.function_plans);
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let settings = &config.settings;
     let checkpoint = CheckpointPlan {
@@ -81,6 +83,9 @@ pub fn plan(
         nodes,
         endpoints,
     };
+    if !builder.found.has_errors() {
+        builder.limits(&plan);
+    }
     (!found.has_errors()).then_some(plan)
 }
 
@@ -101,7 +106,7 @@ pub(super) struct Builder<'a> {
     pub(super) tables: Vec<TablePlan>,
     /// The plugins that SQL calls.
     pub(super) functions: PluginFunctions,
-    pub(super) function_digests: Vec<(String, String)>,
+    pub(super) function_plans: Vec<FunctionPlan>,
     /// Sources and steps that could not be planned: what reads them says nothing further.
     pub(super) broken: BTreeSet<String>,
     /// Ports of late rows that have no name, with their step: they become dead letters.

@@ -5,7 +5,7 @@ use arrow::datatypes::Fields;
 use super::build::Builder;
 use super::names::is_name;
 use crate::config::{FunctionConfig, Named};
-use crate::plan::{PluginRefusal, PluginRequest};
+use crate::plan::{FunctionPlan, Grant, PlannedFunction, PluginRefusal, PluginRequest};
 use crate::sql;
 
 impl Builder<'_> {
@@ -30,19 +30,23 @@ impl Builder<'_> {
             self.error(function.place.clone(), message, "choose another name");
             return;
         }
-        let Some(grant_log) = self.grants(&config.grant) else { return };
+        // The result of a function depends on its arguments alone.
+        let known: Vec<Grant> = Grant::ALL.into_iter().filter(|grant| !grant.is_impure()).collect();
+        let Some(grants) = self.grants(&config.grant, &known) else { return };
         let json = serde_json::Value::Object(config.config.json.clone()).to_string();
         let request = PluginRequest {
             plugin: &config.plugin,
             config: &json,
             input: &Fields::empty(),
             limits: &config.limits,
-            grant_log,
+            grants,
+            deterministic: None,
         };
         match self.plugins.function(name, &request) {
-            Ok((loaded, digest)) => {
-                self.function_digests.push((format!("function.{name}"), digest));
-                self.functions.insert(name.clone(), loaded);
+            Ok(PlannedFunction { function, digest, metrics }) => {
+                let called = format!("function.{name}");
+                self.function_plans.push(FunctionPlan { name: called, digest, metrics });
+                self.functions.insert(name.clone(), function);
             }
             Err(refusals) => {
                 for refusal in refusals {

@@ -8,7 +8,7 @@ use super::build::Builder;
 use super::names::LATE;
 use super::plugin::plan_keyed;
 use super::steps::plugin_ports;
-use super::time::micros;
+use super::time::{micros, time_column};
 use crate::config::{Named, PluginConfig, RowOrder, StepConfig, Text};
 use crate::plan::{Input, NodeKind, Order, PluginRequest, Port, TimeColumn, Times};
 
@@ -32,12 +32,14 @@ impl Builder<'_> {
                 return false;
             }
         };
+        let time_column = time_column(&times);
         let mut ports = plugin_ports(&plan.plugin, &times);
         if let Order::EventTime { .. } = order {
             plan.late = Some(ports.len());
             ports.push(Port { name: LATE.to_owned(), schema, times });
         }
         plan.order = order;
+        plan.plugin.event_time = time_column;
         let ttl = config.state_ttl.as_ref().map(|ttl| micros(**ttl));
         plan.state_ttl = ttl.or(plan.state_ttl);
         self.plugin_node(step, config, NodeKind::Keyed(Box::new(plan)), inputs, ports)

@@ -8,6 +8,7 @@ mod deduplicate;
 mod functions;
 mod kafka;
 mod keyed;
+mod limits;
 mod names;
 mod outputs;
 mod plugin;

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::build::Builder;
 use super::names::{ERRORS, LATE, MAIN, split};
 use super::plugin;
-use super::time::micros;
+use super::time::{micros, time_column};
 use crate::config::{Named, OutputMode, PluginConfig, SqlConfig, StepConfig, Text};
 use crate::dead_letter;
 use crate::diagnostic::{Diagnostic, Place, suggest};
 use crate::plan::{
-    Input, Node, NodeKind, PluginPlan, PluginPort, PluginRefusal, PluginRequest, Port, PortColumn,
-    Times, times,
+    Grant, Grants, Input, Node, NodeKind, PluginPlan, PluginPort, PluginRefusal, PluginRequest,
+    Port, PortColumn, Times, times,
 };
 use crate::sql::{self, AggregateOptions, Relation};
 
@@ -169,14 +169,16 @@ impl Builder<'_> {
 
     pub(super) fn plugin(&mut self, step: &Named<StepConfig>, config: &PluginConfig) -> bool {
         let Some((inputs, input)) = self.read_all(&step.name, &config.from) else { return false };
-        let Some(grant_log) = self.grants(&config.grant) else { return false };
+        let Some(grants) = self.grants(&config.grant, &Grant::ALL) else { return false };
+        let of_pipeline = self.config.settings.deterministic;
         let json = serde_json::Value::Object(config.config.json.clone()).to_string();
         let request = PluginRequest {
             plugin: &config.plugin,
             config: &json,
             input: input.fields(),
             limits: &config.limits,
-            grant_log,
+            grants,
+            deterministic: config.deterministic.or(of_pipeline).map(|it| it.seed),
         };
         if let Some(key) = &config.key {
             if let Some(retry) = &config.retry {
@@ -193,14 +195,16 @@ impl Builder<'_> {
             return false;
         }
         let planned = plugin::plan_plugin(&step.name, &request, config.on_failure, self.plugins);
-        let plan = match planned {
+        let mut plan = match planned {
             Ok(plan) => plan,
             Err(refusals) => {
                 refusals.into_iter().for_each(|refusal| self.refusal(step, config, refusal));
                 return false;
             }
         };
-        let ports = plugin_ports(&plan, &self.times_of(&inputs));
+        let times = self.times_of(&inputs);
+        plan.event_time = time_column(&times);
+        let ports = plugin_ports(&plan, &times);
         if let Some(retry) = &config.retry {
             return self.retried(step, (config, retry), plan, inputs, ports);
         }
@@ -208,16 +212,25 @@ impl Builder<'_> {
         self.plugin_node(step, config, kind, inputs, ports)
     }
 
-    /// Whether the log is granted. `None` if something is that does not exist.
-    pub(super) fn grants(&mut self, grants: &[Text]) -> Option<bool> {
+    /// What of `known` is granted. `None` if something is that does not exist.
+    pub(super) fn grants(&mut self, grants: &[Text], known: &[Grant]) -> Option<Grants> {
+        let mut all = Grants::default();
         for grant in grants {
-            if &**grant != "log" {
-                let message = format!("`{}` can't be granted", &**grant);
-                self.error(grant.place(), message, "a plugin may be granted: `log`");
-                return None;
+            match known.iter().find(|known| known.name() == &**grant) {
+                Some(known) => all.add(*known),
+                None => {
+                    let message = format!("`{}` can't be granted", &**grant);
+                    let names: Vec<&str> = known.iter().map(|grant| grant.name()).collect();
+                    let help = suggest(grant, names.iter().copied());
+                    let help = help.unwrap_or_else(|| {
+                        format!("what may be granted here: `{}`", names.join("`, `"))
+                    });
+                    self.error(grant.place(), message, help);
+                    return None;
+                }
             }
         }
-        Some(!grants.is_empty())
+        Some(all)
     }
 
     /// A node that runs a plugin, with the endpoints of its ports.

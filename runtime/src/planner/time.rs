@@ -143,6 +143,15 @@ impl Builder<'_> {
     }
 }
 
+/// The column of event time that lags the least.
+pub(super) fn time_column(times: &Times) -> Option<usize> {
+    let times = times.iter().filter_map(|(at, time)| match time {
+        TimeColumn::Time { lag } => Some((*lag, *at)),
+        TimeColumn::Window { .. } => None,
+    });
+    times.min().map(|(_, at)| at)
+}
+
 /// A length of time in microseconds.
 pub(super) fn micros(time: Timespan) -> i64 {
     i64::try_from(time.0.as_micros()).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)

@@ -130,8 +130,11 @@ impl Crossing {
     ) -> Result<CallOutput, CallFailure> {
         let parts = self.flat.parts();
         let batch = wit::Batch { rows: self.rows, columns: parts.param() };
-        let output = instance.process(batch).and_then(said)?;
-        check(output, ports, self.rows as usize).map_err(CallFailure::lie)
+        let returned = instance.process(batch).and_then(said);
+        let rows = self.rows as usize;
+        let checked =
+            returned.and_then(|output| check(output, ports, rows).map_err(CallFailure::lie));
+        instance.settle(checked)
     }
 }
 

@@ -1,22 +1,25 @@
 //! Plugins by name: found, loaded once, asked what they are.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::artifact::{self, digest};
 use super::bindings::millrace::plugin::types as wit;
+use super::budget::Budget;
 use super::contract::{Wanted, World};
-use super::engine::{MEMORY_MAX, engine};
-use super::instance::{InstanceLimits, Prepared};
+use super::engine::engine;
+use super::instance::Prepared;
 use super::loaded::{Loaded, StartFailure};
+use super::sandbox::Sandbox;
 use super::udf::PluginFunction;
-use crate::config::LimitsConfig;
+use crate::config::{LimitsConfig, PipelineLimitsConfig};
 use crate::diagnostic::suggest;
 use crate::error::{Error, Result};
+use crate::metrics::PluginMetrics;
 use crate::plan::{
-    Described, DescribedKeyed, DescribedPort, PluginCatalog, PluginRefusal, PluginRequest,
-    SqlFunction,
+    Described, DescribedKeyed, DescribedPort, PlannedFunction, PluginCatalog, PluginPlan,
+    PluginRefusal, PluginRequest,
 };
 
 /// More directories in which plugins are looked for, separated as in `PATH`.
@@ -26,6 +29,12 @@ const PATH_VARIABLE: &str = "MILLRACE_PLUGIN_PATH";
 pub struct PluginHost {
     directory: PathBuf,
     path: Vec<PathBuf>,
+    /// What all instances of the pipeline have together.
+    budget: Arc<Budget>,
+    /// By step, digest and config.
+    sandboxes: Mutex<HashMap<(String, String, String), Weak<Sandbox>>>,
+    /// By step or function.
+    metrics: Mutex<BTreeMap<String, Arc<PluginMetrics>>>,
     loaded: Mutex<HashMap<String, Arc<Loaded>>>,
 }
 
@@ -41,8 +50,17 @@ pub struct Inspection {
 }
 
 impl PluginHost {
-    /// Relative directories of `path` start at `directory`.
+    /// Without bounds on all instances together. Relative directories of `path` start at
+    /// `directory`.
     pub fn new(directory: &Path, path: &[PathBuf]) -> Self {
+        Self::within(&PipelineLimitsConfig::default(), directory, path)
+    }
+
+    /// As [`new`](Self::new), within the limits of a pipeline.
+    pub fn within(limits: &PipelineLimitsConfig, directory: &Path, path: &[PathBuf]) -> Self {
+        let instances_max = limits.instances.as_deref().copied();
+        let memory_max = limits.memory.as_deref().map(|memory| memory.0);
+        let of = "the pipeline".to_owned();
         let own = path.iter().map(|p| directory.join(p));
         let more = std::env::var_os(PATH_VARIABLE).unwrap_or_default();
         let more: Vec<PathBuf> = std::env::split_paths(&more).collect();
@@ -50,6 +68,9 @@ impl PluginHost {
         Self {
             directory: directory.to_owned(),
             path: own.chain(more).collect(),
+            budget: Budget::new(of, "[limits] of the pipeline", instances_max, memory_max),
+            sandboxes: Mutex::default(),
+            metrics: Mutex::default(),
             loaded: Mutex::default(),
         }
     }
@@ -138,6 +159,27 @@ impl PluginHost {
         Ok(loaded)
     }
 
+    /// What is counted of the plugins of a step or function, whatever versions of them run.
+    pub fn metrics(&self, name: &str) -> Arc<PluginMetrics> {
+        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics.entry(name.to_owned()).or_default().clone()
+    }
+
+    /// Where the instances of one version of a step run, in all of its tasks.
+    pub fn sandbox(&self, plan: &PluginPlan) -> Arc<Sandbox> {
+        let version = (plan.step.clone(), plan.digest.clone(), plan.config.clone());
+        let mut sandboxes = self.sandboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        sandboxes.retain(|_, sandbox| sandbox.strong_count() > 0);
+        if let Some(known) = sandboxes.get(&version).and_then(Weak::upgrade) {
+            return known;
+        }
+        let metrics = PluginMetrics::of_version(&self.metrics(&plan.step), &plan.digest);
+        let (limits, seed) = (&plan.limits, plan.deterministic);
+        let sandbox = Sandbox::new(&plan.step, limits, seed, metrics, &self.budget);
+        sandboxes.insert(version, Arc::downgrade(&sandbox));
+        sandbox
+    }
+
     /// The component that was planned under this digest.
     ///
     /// # Errors
@@ -166,7 +208,7 @@ impl PluginHost {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let about = match loaded.wanted.worlds.first() {
             Some(world) if loaded.prepared.is_some() => loaded
-                .instance(*world, &name, limits(&LimitsConfig::default()))
+                .instance(*world, &Sandbox::trial(&name, &LimitsConfig::default()))
                 .and_then(|mut instance| instance.about())
                 .map(|about| (about.name, about.version, about.summary))
                 .map_err(|failure| failure.message),
@@ -179,15 +221,6 @@ impl PluginHost {
             wanted: loaded.wanted.clone(),
             about,
         })
-    }
-}
-
-/// The limits of an instance.
-pub fn limits(config: &LimitsConfig) -> InstanceLimits {
-    InstanceLimits {
-        memory_bytes: config.memory.0.min(MEMORY_MAX) as usize,
-        deadline: config.deadline.0,
-        output_bytes: config.output.0 as usize,
     }
 }
 
@@ -216,7 +249,7 @@ impl PluginHost {
         };
         let world = worlds.iter().find(|world| loaded.wanted.worlds.contains(world));
         let world = world.or(worlds.first()).copied();
-        match loaded.wanted.refusal(plugin, world, request.grant_log) {
+        match loaded.wanted.refusal(plugin, world, request.grants) {
             Some((message, help)) => Err(component(message, help)),
             None => Ok(loaded),
         }
@@ -226,8 +259,8 @@ impl PluginHost {
 impl PluginCatalog for PluginHost {
     fn describe(&self, request: &PluginRequest) -> Result<Described, Vec<PluginRefusal>> {
         let loaded = self.wanted(request, &[World::Transform])?;
-        let limits = limits(request.limits);
-        let started = loaded.start(request.plugin, limits, request.config, request.input);
+        let sandbox = Sandbox::trial(request.plugin, request.limits);
+        let started = loaded.start(&sandbox, request.config, request.input);
         let (_, description) = started.map_err(StartFailure::refusals)?;
         let ports =
             ports(description.ports).map_err(|m| vec![PluginRefusal::Plugin { message: m }])?;
@@ -240,8 +273,8 @@ impl PluginCatalog for PluginHost {
         key: &[String],
     ) -> Result<DescribedKeyed, Vec<PluginRefusal>> {
         let loaded = self.wanted(request, &[World::Keyed])?;
-        let (limits, input) = (limits(request.limits), (request.input, key));
-        let started = loaded.start_keyed(request.plugin, limits, request.config, input);
+        let sandbox = Sandbox::trial(request.plugin, request.limits);
+        let started = loaded.start_keyed(&sandbox, request.config, (request.input, key));
         let (_, description) = started.map_err(StartFailure::refusals)?;
         let ports =
             ports(description.ports).map_err(|m| vec![PluginRefusal::Plugin { message: m }])?;
@@ -259,15 +292,16 @@ impl PluginCatalog for PluginHost {
         &self,
         name: &str,
         request: &PluginRequest,
-    ) -> Result<(SqlFunction, String), Vec<PluginRefusal>> {
+    ) -> Result<PlannedFunction, Vec<PluginRefusal>> {
         let worlds = [World::Scalar, World::Aggregate];
         let loaded = self.wanted(request, &worlds)?;
         let world = worlds.into_iter().find(|world| loaded.wanted.worlds.contains(world));
         let world = world.unwrap_or(World::Scalar);
         let digest = loaded.digest.clone();
-        let limits = limits(request.limits);
-        let function = PluginFunction::new(name, loaded, world, request.config, limits);
-        Ok((function.sql(), digest))
+        let metrics = self.metrics(&format!("function.{name}"));
+        let sandbox = Sandbox::new(name, request.limits, None, metrics.clone(), &self.budget);
+        let function = PluginFunction::new(loaded, world, request.config, sandbox).sql();
+        Ok(PlannedFunction { function, digest, metrics })
     }
 }
 

@@ -4,7 +4,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
-const LOG: &str = "millrace:plugin/log@0.1.0";
+use crate::plan::{Grant, Grants};
+
 /// Always there: types, the last words before a trap, and the large state of keyed plugins.
 const FREE: [&str; 3] =
     ["millrace:plugin/types@0.1.0", "millrace:plugin/fault@0.1.0", "millrace:plugin/state@0.1.0"];
@@ -55,7 +56,8 @@ impl World {
 /// What a component imports and exports, as far as it matters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    pub log: bool,
+    /// What it can't run without.
+    pub grants: Grants,
     pub imports: Vec<String>,
     /// Imports that are not part of the contract.
     pub foreign: Vec<String>,
@@ -70,8 +72,11 @@ impl Wanted {
         let mut wanted = Self::default();
         for (name, item) in ty.imports(engine) {
             wanted.imports.push(name.to_owned());
+            if let Some(grant) = Grant::ALL.iter().find(|grant| grant.interface() == name) {
+                wanted.grants.add(*grant);
+                continue;
+            }
             match name {
-                LOG => wanted.log = true,
                 name if FREE.contains(&name) => {}
                 // An interface of types alone gives the guest nothing.
                 name if is_types_only(&item.ty, engine) => {
@@ -96,7 +101,7 @@ impl Wanted {
         &self,
         plugin: &str,
         world: Option<World>,
-        grant_log: bool,
+        granted: Grants,
     ) -> Option<(String, String)> {
         if !self.foreign.is_empty() {
             let list = self.foreign.join("`, `");
@@ -123,9 +128,19 @@ impl Wanted {
                 format!("plugin `{plugin}` is of the world `{is}`, and `{wanted}` is needed here");
             return Some((message, first.used_by().to_owned()));
         }
-        if self.log && !grant_log {
-            let message = format!("plugin `{plugin}` wants to log");
-            return Some((message, "grant it: grant = [\"log\"]".to_owned()));
+        let missing = self.grants.without(granted);
+        if !missing.is_empty() {
+            let message = format!("plugin `{plugin}` wants what it is not granted: {missing}");
+            let all: Grants = self.grants.iter().chain(granted.iter()).collect();
+            let names: Vec<String> =
+                all.iter().map(|grant| format!("{:?}", grant.name())).collect();
+            let is_function = matches!(world, Some(World::Aggregate | World::Scalar));
+            if is_function && missing.iter().any(Grant::is_impure) {
+                let help = "a function's result depends on its arguments alone, so that it has no \
+                            clock and no random numbers: use a plugin in a [step] instead";
+                return Some((message, help.to_owned()));
+            }
+            return Some((message, format!("grant it: grant = [{}]", names.join(", "))));
         }
         None
     }

@@ -31,11 +31,11 @@ pub fn evaluate_scalar(
     let flat = flat.parts();
     let batch = wit::Batch { rows: rows as u32, columns: flat.param() };
     let returned = instance.evaluate_scalar(batch).and_then(said);
-    Ok(returned.and_then(|returned| {
+    Ok(instance.settle(returned.and_then(|returned| {
         let values = from_flat(returned.values, result, rows).map_err(CallFailure::lie)?;
         let errors = check_errors(returned.errors, &[], rows, 0).map_err(CallFailure::lie)?;
         Ok((values[0].clone(), errors))
-    }))
+    })))
 }
 
 /// Adds rows to states: `groups` has for each row the number of its state.
@@ -53,13 +53,13 @@ pub fn update(
     let (flat, old) = (flat.parts(), old.parts());
     let batch = wit::Batch { rows: groups.len() as u32, columns: flat.param() };
     let returned = instance.update(groups, batch, old.param()).and_then(said);
-    Ok(returned.and_then(|columns| {
+    Ok(instance.settle(returned.and_then(|columns| {
         let new = states(columns, count).map_err(CallFailure::lie)?;
         match new.null_count() {
             0 => Ok(new),
             n => Err(CallFailure::lie(format!("{n} states are null after an update"))),
         }
-    }))
+    })))
 }
 
 /// Adds states to states.
@@ -75,7 +75,8 @@ pub fn merge(
     let (old, others) = (one(old)?, one(others)?);
     let (old, others) = (old.parts(), others.parts());
     let returned = instance.merge(old.param(), others.param()).and_then(said);
-    Ok(returned.and_then(|columns| states(columns, count).map_err(CallFailure::lie)))
+    let checked = returned.and_then(|columns| states(columns, count).map_err(CallFailure::lie));
+    Ok(instance.settle(checked))
 }
 
 /// The results of states. `result` is the one field of the result.
@@ -90,10 +91,10 @@ pub fn evaluate_aggregate(
     let count = old.len();
     let old = one(old)?;
     let returned = instance.evaluate_aggregate(old.parts().param()).and_then(said);
-    Ok(returned.and_then(|columns| {
+    Ok(instance.settle(returned.and_then(|columns| {
         let columns = from_flat(columns, result, count).map_err(CallFailure::lie)?;
         Ok(columns[0].clone())
-    }))
+    })))
 }
 
 fn one(states: BinaryArray) -> Result<Flat> {

@@ -1,16 +1,22 @@
 //! What a guest may use of the host, and what the host keeps for it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
 use wasmtime::ResourceLimiter;
 
-use super::bindings::millrace::plugin::{fault, log, state, types};
+use super::bindings::millrace::plugin::{clock, fault, log, metrics, random, state, types};
+use super::moment::Moment;
+use super::sandbox::Sandbox;
 use crate::error::Result;
+use crate::metrics::{Observations, Observed};
 
 /// Texts from guests are cut at so many bytes.
 const TEXT_BYTES_MAX: usize = 4096;
-/// So many lines of log per call; more are dropped, and said to be.
-const LOG_LINES_MAX: u32 = 100;
+/// So many random bytes at once, as the contract has it.
+const RANDOM_BYTES_MAX: u32 = 64 << 10;
 const TABLE_ELEMENTS_MAX: usize = 100_000;
 
 // Bounds on large state, as the contract has them.
@@ -66,13 +72,13 @@ pub trait LargeState: Send {
     fn list_remove(&mut self, key: u32, name: &str, before: u64) -> Result<()>;
 }
 
-/// A guest used the large state as the contract forbids.
+/// A guest used the host as the contract forbids.
 #[derive(Debug)]
 pub struct Misuse(String);
 
 impl std::fmt::Display for Misuse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "used the interface `state` against the contract: {}", self.0)
+        write!(f, "used the host against the contract: {}", self.0)
     }
 }
 
@@ -80,32 +86,66 @@ impl std::error::Error for Misuse {}
 
 /// What the host keeps for one instance.
 pub struct HostState {
-    step: String,
-    memory_bytes_max: usize,
+    sandbox: Arc<Sandbox>,
+    /// Of all its memories together.
+    memory_bytes: usize,
     /// Whether the guest asked for more memory than it may have.
     pub(super) memory_denied: bool,
     /// The guest's last words.
     pub(super) fault: Option<String>,
-    log_lines: u32,
+    /// What the guest has counted in this call.
+    observations: Observations,
+    /// Of a plugin that is to be deterministic: what it hears of time and chance.
+    pinned: Option<(i64, Pcg64)>,
     /// The large state of a batch, and the number of its keys.
     pub(super) large: Option<(Arc<Mutex<dyn LargeState>>, u32)>,
 }
 
 impl HostState {
-    pub fn new(step: &str, memory_bytes_max: usize) -> Self {
+    pub fn new(sandbox: &Arc<Sandbox>) -> Self {
         Self {
-            step: step.to_owned(),
-            memory_bytes_max,
+            sandbox: sandbox.clone(),
+            memory_bytes: 0,
             memory_denied: false,
             fault: None,
-            log_lines: 0,
+            observations: Observations::default(),
+            pinned: sandbox.seed.map(|seed| (0, Pcg64::seed_from_u64(seed))),
             large: None,
         }
     }
 
     /// What one call was denied, or said, is no reason for the failure of a later one.
     pub fn begin_call(&mut self) {
-        (self.log_lines, self.memory_denied, self.fault) = (0, false, None);
+        (self.memory_denied, self.fault) = (false, None);
+        self.observations.clear();
+    }
+
+    /// Adds what the guest has counted in a call that did not fail to what its plugin has.
+    pub fn keep_observations(&mut self) {
+        if self.observations.is_empty() {
+            return;
+        }
+        let sandbox = &self.sandbox;
+        if let Some(why) = sandbox.metrics.observe(&self.observations) {
+            sandbox.tell_of_metrics(why.text());
+        }
+    }
+
+    /// Sets what a deterministic plugin hears of time and chance.
+    pub fn pin(&mut self, moment: Moment) {
+        let seed = self.sandbox.seed.unwrap_or_default();
+        self.pinned = Some((moment.now, Pcg64::new(seed.into(), moment.lineage.into())));
+    }
+
+    fn observe(&mut self, name: &str, observed: Observed) {
+        if let Err(why) = self.observations.note(name, observed) {
+            self.sandbox.tell_of_metrics(why.text());
+        }
+    }
+
+    /// Memory that the instance has.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_bytes as u64
     }
 
     /// Does `work` on the large state of `key`, if the guest may.
@@ -116,7 +156,7 @@ impl HostState {
         bytes: &[(&[u8], usize)],
         work: impl FnOnce(&mut dyn LargeState) -> Result<R>,
     ) -> wasmtime::Result<R> {
-        let misuse = |what: String| Err(Misuse(what).into());
+        let misuse = |what: String| Err(Misuse(format!("large state: {what}")).into());
         let Some((state, keys)) = &self.large else {
             return misuse("outside of `process` of a keyed plugin".to_owned());
         };
@@ -137,11 +177,19 @@ impl HostState {
 impl ResourceLimiter for HostState {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let granted = desired <= self.memory_bytes_max;
+        // Whoever asks beyond the memory's own maximum gets nothing.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(true);
+        }
+        let all = self.memory_bytes - current.min(self.memory_bytes) + desired;
+        let granted = all <= self.sandbox.limits.memory_bytes;
+        if granted {
+            self.memory_bytes = all;
+        }
         self.memory_denied |= !granted;
         Ok(granted)
     }
@@ -158,18 +206,60 @@ impl ResourceLimiter for HostState {
 
 impl log::Host for HostState {
     fn log(&mut self, level: log::Level, message: String) {
-        self.log_lines += 1;
         let text = cut(&message);
-        let step = &self.step;
-        match self.log_lines {
-            ..LOG_LINES_MAX => match level {
-                log::Level::Debug => tracing::debug!(target: "plugin", step, "{text}"),
-                log::Level::Info => tracing::info!(target: "plugin", step, "{text}"),
-                log::Level::Warn => tracing::warn!(target: "plugin", step, "{text}"),
-                log::Level::Error => tracing::error!(target: "plugin", step, "{text}"),
-            },
-            LOG_LINES_MAX => tracing::warn!(target: "plugin", step, "further lines dropped"),
-            _ => {}
+        if !self.sandbox.may_log(text.len()) {
+            return;
+        }
+        let step = &self.sandbox.name;
+        match level {
+            log::Level::Debug => tracing::debug!(target: "plugin", step, "{text}"),
+            log::Level::Info => tracing::info!(target: "plugin", step, "{text}"),
+            log::Level::Warn => tracing::warn!(target: "plugin", step, "{text}"),
+            log::Level::Error => tracing::error!(target: "plugin", step, "{text}"),
+        }
+    }
+}
+
+impl metrics::Host for HostState {
+    fn count(&mut self, name: String, amount: u64) {
+        self.observe(&name, Observed::Counter(amount));
+    }
+
+    fn gauge(&mut self, name: String, value: f64) {
+        self.observe(&name, Observed::Gauge(value));
+    }
+}
+
+impl clock::Host for HostState {
+    fn now(&mut self) -> i64 {
+        match &self.pinned {
+            Some((now, _)) => *now,
+            None => {
+                let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+                since.unwrap_or_default().as_micros() as i64
+            }
+        }
+    }
+}
+
+impl random::Host for HostState {
+    fn bytes(&mut self, length: u32) -> wasmtime::Result<Vec<u8>> {
+        if length > RANDOM_BYTES_MAX {
+            let what = format!("{length} random bytes where {RANDOM_BYTES_MAX} are allowed");
+            return Err(Misuse(what).into());
+        }
+        let mut bytes = vec![0; length as usize];
+        match &mut self.pinned {
+            Some((_, random)) => random.fill_bytes(&mut bytes),
+            None => getrandom::fill(&mut bytes).map_err(wasmtime::Error::new)?,
+        }
+        Ok(bytes)
+    }
+
+    fn number(&mut self) -> wasmtime::Result<u64> {
+        match &mut self.pinned {
+            Some((_, random)) => Ok(random.next_u64()),
+            None => getrandom::u64().map_err(wasmtime::Error::new),
         }
     }
 }

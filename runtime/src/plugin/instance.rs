@@ -4,24 +4,23 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
-use wasmtime::{Engine, Store, Trap, WasmBacktrace};
+use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
 use super::bindings::exports::millrace::plugin as guest;
-use super::bindings::millrace::plugin::{fault, log, state, types};
+use super::bindings::millrace::plugin::{clock, fault, log, metrics, random, state, types};
+use super::budget::Room;
 use super::contract::World;
+use super::cpu::Meter;
 use super::engine::ticks;
 use super::host::{HostState, LargeState, Misuse, cut};
+use super::load::{Given, Load, Returned};
+use super::moment::Moment;
+use super::sandbox::{InstanceLimits, Sandbox};
 use crate::error::{Error, Result};
 
 const BACKTRACE_FRAMES_MAX: usize = 20;
-
-/// Bounds on one instance and its calls.
-#[derive(Debug, Clone, Copy)]
-pub struct InstanceLimits {
-    pub memory_bytes: usize,
-    pub deadline: Duration,
-    pub output_bytes: usize,
-}
+/// The code of failures that are none of the plugin.
+const INSTANCES: &str = "instances";
 
 /// Why a call came to nothing. It changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +34,18 @@ pub struct CallFailure {
 impl CallFailure {
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), backtrace: None }
+    }
+
+    /// The failure, if it is the plugin's. No row is to blame if there was no room for an instance:
+    /// that passes, or a bound must be raised.
+    ///
+    /// # Errors
+    /// `Unavailable`, if there was no room.
+    pub fn of_plugin(self) -> Result<Self, Error> {
+        match self.code == INSTANCES {
+            true => Err(Error::unavailable(self.message)),
+            false => Ok(self),
+        }
     }
 
     /// What came back contradicts the contract.
@@ -75,6 +86,11 @@ impl Prepared {
         let wrong =
             |e: wasmtime::Error| Error::plugin("cannot be linked").with(e.into_boxed_dyn_error());
         log::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
+        metrics::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)
+            .map_err(wrong)?;
+        clock::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
+        random::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)
+            .map_err(wrong)?;
         fault::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
         state::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
         types::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state).map_err(wrong)?;
@@ -122,23 +138,37 @@ impl Export {
 pub struct Instance {
     store: Store<HostState>,
     guest: Guest,
-    limits: InstanceLimits,
+    sandbox: Arc<Sandbox>,
     within: Option<Duration>,
+    meter: Meter,
+    /// What crossed in calls that have not been settled.
+    unsettled: (Load, Load),
+    /// Bytes of memory after the first call on rows.
+    first_memory: Option<u64>,
+    /// Given back once the memory is.
+    _room: [Room; 2],
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.sandbox.metrics.instance_ended();
+    }
 }
 
 impl Instance {
-    /// Instantiates a component to use it as one of `world`. `step` names it in logs.
+    /// Instantiates a component to use it as one of `world`.
     ///
     /// # Errors
-    /// If it does not fit into its limits, or its start-up code fails.
+    /// If there is no room for it, it does not fit into its limits, or its start-up code fails.
     pub fn new(
         prepared: &Prepared,
         world: World,
-        step: &str,
-        limits: InstanceLimits,
+        sandbox: &Arc<Sandbox>,
     ) -> Result<Self, CallFailure> {
+        let room = sandbox.admit().map_err(|full| CallFailure::new(INSTANCES, full))?;
         let engine = prepared.pre.engine();
-        let mut store = Store::new(engine, HostState::new(step, limits.memory_bytes));
+        let limits = sandbox.limits;
+        let mut store = Store::new(engine, HostState::new(sandbox));
         store.limiter(|state| state);
         store.set_hostcall_fuel(limits.output_bytes);
         store.set_epoch_deadline(ticks(limits.deadline));
@@ -146,12 +176,25 @@ impl Instance {
             let message = format!("it is no plugin of the world `{}`", world.name());
             return Err(CallFailure::new("failed", message));
         };
+        let mut meter = Meter::default();
+        let begun = meter.begin();
         let loaded = prepared
             .pre
             .instantiate(&mut store)
             .and_then(|instance| export.load(&mut store, &instance));
+        meter.end(&begun, &sandbox.metrics);
         let guest = loaded.map_err(|e| failure(&e, store.data_mut(), &limits, None))?;
-        Ok(Self { store, guest, limits, within: None })
+        sandbox.metrics.instance_started();
+        Ok(Self {
+            store,
+            guest,
+            sandbox: sandbox.clone(),
+            within: None,
+            meter,
+            unsettled: Default::default(),
+            first_memory: None,
+            _room: room,
+        })
     }
 
     /// Who the plugin is.
@@ -169,7 +212,7 @@ impl Instance {
 
     /// The calls that follow may take no longer than this, where their deadline is later.
     pub fn within(&mut self, within: Option<Duration>) {
-        self.within = within.filter(|within| *within < self.limits.deadline);
+        self.within = within.filter(|within| *within < self.sandbox.limits.deadline);
     }
 
     /// Gives the plugin the large state of `keys` keys until [`reclaim`](Self::reclaim).
@@ -187,32 +230,113 @@ impl Instance {
         call: impl FnOnce(&Guest, &mut Store<HostState>) -> wasmtime::Result<R>,
     ) -> Result<R, CallFailure> {
         self.store.data_mut().begin_call();
-        self.store.set_epoch_deadline(ticks(self.within.unwrap_or(self.limits.deadline)));
+        let limits = self.sandbox.limits;
+        self.store.set_epoch_deadline(ticks(self.within.unwrap_or(limits.deadline)));
+        let begun = self.meter.begin();
         let called = call(&self.guest, &mut self.store);
-        called.map_err(|e| failure(&e, self.store.data_mut(), &self.limits, self.within))
+        self.meter.end(&begun, &self.sandbox.metrics);
+        called.map_err(|e| failure(&e, self.store.data_mut(), &limits, self.within))
+    }
+
+    /// A call with rows or states, of which `given` crosses.
+    fn work<R: Returned>(
+        &mut self,
+        given: Load,
+        call: impl FnOnce(&Guest, &mut Store<HostState>) -> wasmtime::Result<R>,
+    ) -> Result<R, CallFailure> {
+        self.sandbox.metrics.called(given.bytes);
+        let returned = self.call(call)?;
+        let (all_given, all_returned) = self.unsettled;
+        let all_returned = all_returned.and(returned.load(given));
+        self.unsettled = (all_given.and(given), all_returned);
+        Ok(returned)
+    }
+
+    /// Whether it is to be told the moment of each call.
+    pub fn is_deterministic(&self) -> bool {
+        self.sandbox.seed.is_some()
+    }
+
+    /// Sets the moment of the calls that follow, for a plugin that is to be deterministic.
+    pub fn pin(&mut self, moment: Moment) {
+        self.store.data_mut().pin(moment);
+    }
+
+    /// Itself, as long as another instance would not do better: calls may have left much in its
+    /// memory.
+    pub fn kept(self) -> Option<Self> {
+        let now = self.store.data().memory_bytes();
+        let worn = self.sandbox.is_worn(self.first_memory.unwrap_or(now), now);
+        if worn {
+            self.sandbox.metrics.recycled();
+        }
+        (!worn).then_some(self)
+    }
+
+    /// Counts how a call ended, once what it returned has been checked: the instance may not be
+    /// used again if it failed. Whoever makes a call settles it.
+    ///
+    /// # Errors
+    /// The call's own.
+    pub fn settle<R>(&mut self, ended: Result<R, CallFailure>) -> Result<R, CallFailure> {
+        let metrics = &self.sandbox.metrics;
+        let (given, returned) = std::mem::take(&mut self.unsettled);
+        let memory = self.store.data().memory_bytes();
+        metrics.memory(memory);
+        self.first_memory.get_or_insert(memory);
+        match &ended {
+            Ok(_) => {
+                metrics.succeeded(given.rows, returned.rows, returned.bytes);
+                self.store.data_mut().keep_observations();
+            }
+            Err(failure) => metrics.failed(failure.code),
+        }
+        ended
     }
 }
 
-/// Calls that exist in one world only. What a plugin says against its configuration is the inner
-/// error of `start`; the `err` of any other call is a failure.
+/// Calls that exist in one world only: first the start, then those that work on rows and states.
+/// What a plugin says against its configuration is the inner error of `start`; the `err` of any
+/// other call is a failure.
 macro_rules! calls {
-    ($($world:ident { $(
-        $(#[$doc:meta])* $name:ident => $export:ident(
-            $($argument:ident: $type:ty),*
-        ) -> $result:ty;
-    )+ })+) => {
-        impl Instance {$($(
-            $(#[$doc])*
+    ($($world:ident {
+        $(#[$start_doc:meta])* $start:ident => $start_export:ident(
+            $($start_argument:ident: $start_type:ty),*
+        ) -> $description:ty;
+        $(
+            $(#[$doc:meta])* $name:ident => $export:ident(
+                $($argument:ident: $type:ty),*
+            ) -> $result:ty;
+        )+
+    })+) => {
+        impl Instance {$(
+            $(#[$start_doc])*
             ///
             /// # Errors
             /// If the call fails.
-            pub fn $name(&mut self, $($argument: $type),*) -> Result<$result, CallFailure> {
+            pub fn $start(
+                &mut self,
+                $($start_argument: $start_type),*
+            ) -> Result<$description, CallFailure> {
                 self.call(|guest, store| match guest {
-                    Guest::$world(guest) => guest.$export(store, $($argument),*),
+                    Guest::$world(guest) => guest.$start_export(store, $($start_argument),*),
                     _ => Err(wasmtime::format_err!("called as what it is not")),
                 })
             }
-        )+)+}
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// If the call fails.
+                pub fn $name(&mut self, $($argument: $type),*) -> Result<$result, CallFailure> {
+                    let given = Load::default()$(.and(Given::load(&$argument)))*;
+                    self.work(given, |guest, store| match guest {
+                        Guest::$world(guest) => guest.$export(store, $($argument),*),
+                        _ => Err(wasmtime::format_err!("called as what it is not")),
+                    })
+                }
+            )+
+        )+}
     };
 }
 
@@ -286,6 +410,13 @@ fn failure(
     let trap = error.downcast_ref::<Trap>();
     let said = state.fault.take();
     let root = error.root_cause().to_string();
+    if error.is::<PoolConcurrencyLimitError>() {
+        let message = format!(
+            "this process has no room for another instance of a plugin ({root}): run fewer \
+             pipelines in it, or lower `parallelism`"
+        );
+        return CallFailure::new(INSTANCES, message);
+    }
     let (code, message) = match trap {
         Some(Trap::Interrupt) => ("deadline", late(limits.deadline, within)),
         None if root.contains("fuel") => {

@@ -84,7 +84,7 @@ pub struct KeyedCallOutput {
 
 impl KeyedCall<'_> {
     /// Calls the plugin, which may use `large`, and checks what it returns against `ports`, the
-    /// columns of each port.
+    /// columns of each port. The caller settles the call, once it has read the timers.
     ///
     /// # Errors
     /// The outer one if a column can't cross, which planning rules out; the inner one is why the
@@ -158,7 +158,8 @@ pub fn migrate(
     let count = old.len();
     let flat = Flat::of(&[Arc::new(old) as ArrayRef])?;
     let returned = instance.migrate(version, flat.parts().param()).and_then(said);
-    Ok(returned.and_then(|columns| states(columns, count).map_err(CallFailure::lie)))
+    let checked = returned.and_then(|columns| states(columns, count).map_err(CallFailure::lie));
+    Ok(instance.settle(checked))
 }
 
 /// A column of states.

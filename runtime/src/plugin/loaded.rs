@@ -7,10 +7,9 @@ use arrow::datatypes::{Fields, SchemaRef};
 use super::bindings::exports::millrace::plugin::keyed_transformer::KeyedDescription;
 use super::bindings::millrace::plugin::types as wit;
 use super::boundary::flat_schema;
-use super::catalog::limits;
 use super::contract::{Wanted, World};
-use super::instance::{CallFailure, Instance, InstanceLimits, Prepared};
-
+use super::instance::{CallFailure, Instance, Prepared};
+use super::sandbox::Sandbox;
 use crate::plan::{KeyedPlan, PluginPlan, PluginRefusal};
 
 /// A compiled and checked component.
@@ -38,33 +37,32 @@ impl Loaded {
     ///
     /// # Errors
     /// If it is of no such world, or does not fit into its limits.
-    pub fn instance(
-        &self,
-        world: World,
-        step: &str,
-        limits: InstanceLimits,
-    ) -> Result<Instance, CallFailure> {
+    pub fn instance(&self, world: World, sandbox: &Arc<Sandbox>) -> Result<Instance, CallFailure> {
         let Some(prepared) = &self.prepared else {
             return Err(CallFailure::new("failed", "it is no plugin"));
         };
-        Instance::new(prepared, world, step, limits)
+        Instance::new(prepared, world, sandbox)
     }
 
     /// A started instance, by what `start` does with it and the input's flat schema.
     fn started<D>(
         &self,
         world: World,
-        (step, limits): (&str, InstanceLimits),
+        sandbox: &Arc<Sandbox>,
         input: &Fields,
         start: impl FnOnce(
             &mut Instance,
             &[wit::FieldParam],
         ) -> Result<Result<D, Vec<wit::ConfigError>>, CallFailure>,
     ) -> Result<(Instance, D), StartFailure> {
-        let mut instance = self.instance(world, step, limits).map_err(StartFailure::Call)?;
+        let failed = |failure: CallFailure| {
+            sandbox.metrics.failed(failure.code);
+            StartFailure::Call(failure)
+        };
+        let mut instance = self.instance(world, sandbox).map_err(failed)?;
         let input = flat_schema(input);
         let input: Vec<wit::FieldParam> = input.iter().map(Into::into).collect();
-        let started = start(&mut instance, &input).map_err(StartFailure::Call)?;
+        let started = start(&mut instance, &input).map_err(failed)?;
         Ok((instance, started.map_err(StartFailure::Config)?))
     }
 
@@ -74,12 +72,11 @@ impl Loaded {
     /// Why it can't start.
     pub fn start(
         &self,
-        step: &str,
-        limits: InstanceLimits,
+        sandbox: &Arc<Sandbox>,
         config: &str,
         input: &Fields,
     ) -> Result<(Instance, wit::Description), StartFailure> {
-        self.started(World::Transform, (step, limits), input, |instance, input| {
+        self.started(World::Transform, sandbox, input, |instance, input| {
             instance.start(config, input)
         })
     }
@@ -90,13 +87,12 @@ impl Loaded {
     /// Why it can't start.
     pub fn start_keyed(
         &self,
-        step: &str,
-        limits: InstanceLimits,
+        sandbox: &Arc<Sandbox>,
         config: &str,
         (input, key): (&Fields, &[String]),
     ) -> Result<(Instance, KeyedDescription), StartFailure> {
         let key: Vec<&str> = key.iter().map(String::as_str).collect();
-        self.started(World::Keyed, (step, limits), input, |instance, input| {
+        self.started(World::Keyed, sandbox, input, |instance, input| {
             instance.start_keyed(config, input, &key)
         })
     }
@@ -106,16 +102,28 @@ impl Loaded {
     ///
     /// # Errors
     /// Why one can't start.
-    pub fn warm(&self, plan: &PluginPlan, count: usize) -> Result<(), CallFailure> {
-        self.fill(StartedWith::of(World::Transform, plan), count, || self.transform(plan))
+    pub fn warm(
+        &self,
+        plan: &PluginPlan,
+        sandbox: &Arc<Sandbox>,
+        count: usize,
+    ) -> Result<(), CallFailure> {
+        let start = || self.transform(plan, sandbox);
+        self.fill(StartedWith::of(World::Transform, plan), count, start)
     }
 
     /// As [`warm`](Self::warm), for a keyed step.
     ///
     /// # Errors
     /// As [`warm`](Self::warm).
-    pub fn warm_keyed(&self, plan: &KeyedPlan, count: usize) -> Result<(), CallFailure> {
-        self.fill(StartedWith::of(World::Keyed, &plan.plugin), count, || self.keyed(plan))
+    pub fn warm_keyed(
+        &self,
+        plan: &KeyedPlan,
+        sandbox: &Arc<Sandbox>,
+        count: usize,
+    ) -> Result<(), CallFailure> {
+        let start = || self.keyed(plan, sandbox);
+        self.fill(StartedWith::of(World::Keyed, &plan.plugin), count, start)
     }
 
     fn fill(
@@ -134,18 +142,26 @@ impl Loaded {
     ///
     /// # Errors
     /// Why it can't start.
-    pub fn of_step(&self, plan: &PluginPlan) -> Result<Instance, CallFailure> {
+    pub fn of_step(
+        &self,
+        plan: &PluginPlan,
+        sandbox: &Arc<Sandbox>,
+    ) -> Result<Instance, CallFailure> {
         let with = StartedWith::of(World::Transform, plan);
-        self.take(&with).map_or_else(|| self.transform(plan), Ok)
+        self.take(&with).map_or_else(|| self.transform(plan, sandbox), Ok)
     }
 
     /// An instance for a keyed step, warmed if there is one.
     ///
     /// # Errors
     /// Why it can't start.
-    pub fn of_keyed_step(&self, plan: &KeyedPlan) -> Result<Instance, CallFailure> {
+    pub fn of_keyed_step(
+        &self,
+        plan: &KeyedPlan,
+        sandbox: &Arc<Sandbox>,
+    ) -> Result<Instance, CallFailure> {
         let with = StartedWith::of(World::Keyed, &plan.plugin);
-        self.take(&with).map_or_else(|| self.keyed(plan), Ok)
+        self.take(&with).map_or_else(|| self.keyed(plan, sandbox), Ok)
     }
 
     fn take(&self, with: &StartedWith) -> Option<Instance> {
@@ -154,17 +170,20 @@ impl Loaded {
         Some(waiting.swap_remove(at).1)
     }
 
-    fn transform(&self, plan: &PluginPlan) -> Result<Instance, CallFailure> {
-        let input = plan.input.fields();
-        let started = self.start(&plan.step, limits(&plan.limits), &plan.config, input);
+    fn transform(
+        &self,
+        plan: &PluginPlan,
+        sandbox: &Arc<Sandbox>,
+    ) -> Result<Instance, CallFailure> {
+        let started = self.start(sandbox, &plan.config, plan.input.fields());
         started.map(|(instance, _)| instance).map_err(StartFailure::failure)
     }
 
-    fn keyed(&self, plan: &KeyedPlan) -> Result<Instance, CallFailure> {
+    fn keyed(&self, plan: &KeyedPlan, sandbox: &Arc<Sandbox>) -> Result<Instance, CallFailure> {
         let key: Vec<String> = plan.key_fields.iter().map(|f| f.name().clone()).collect();
         let plugin = &plan.plugin;
         let input = (plugin.input.fields(), key.as_slice());
-        let started = self.start_keyed(&plugin.step, limits(&plugin.limits), &plugin.config, input);
+        let started = self.start_keyed(sandbox, &plugin.config, input);
         started.map(|(instance, _)| instance).map_err(StartFailure::failure)
     }
 
@@ -178,13 +197,12 @@ impl Loaded {
     /// Why it can't start.
     pub fn start_aggregate(
         &self,
-        function: &str,
-        limits: InstanceLimits,
+        sandbox: &Arc<Sandbox>,
         config: &str,
         arguments: &Fields,
     ) -> Result<(Instance, Fields, u32), StartFailure> {
         let (instance, described) =
-            self.started(World::Aggregate, (function, limits), arguments, |instance, input| {
+            self.started(World::Aggregate, sandbox, arguments, |instance, input| {
                 instance.start_aggregate(config, input)
             })?;
         Ok((instance, result_type(described.result)?, described.state_version))
@@ -196,13 +214,12 @@ impl Loaded {
     /// Why it can't start.
     pub fn start_scalar(
         &self,
-        function: &str,
-        limits: InstanceLimits,
+        sandbox: &Arc<Sandbox>,
         config: &str,
         arguments: &Fields,
     ) -> Result<(Instance, Fields), StartFailure> {
         let (instance, described) =
-            self.started(World::Scalar, (function, limits), arguments, |instance, input| {
+            self.started(World::Scalar, sandbox, arguments, |instance, input| {
                 instance.start_scalar(config, input)
             })?;
         Ok((instance, result_type(described)?))

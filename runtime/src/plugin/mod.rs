@@ -5,26 +5,35 @@
 
 mod artifact;
 mod boundary;
+mod budget;
 mod catalog;
 mod contract;
+mod cpu;
 mod engine;
 mod function;
 mod host;
 mod instance;
 mod keyed;
+mod load;
 mod loaded;
+mod log;
+mod moment;
+mod sandbox;
 mod udf;
 
 pub use artifact::digest;
 pub use boundary::crossing;
 pub use boundary::{CallOutput, Crossing, PortRows};
-pub use catalog::{Inspection, PluginHost, limits};
+pub use budget::Budget;
+pub use catalog::{Inspection, PluginHost};
 pub use contract::{Wanted, World};
 pub use function::{Evaluated, evaluate_aggregate, evaluate_scalar, merge, update};
 pub use host::{LargeState, ListRange, MapEntry};
-pub use instance::{CallFailure, Instance, InstanceLimits};
+pub use instance::{CallFailure, Instance};
 pub use keyed::{Clock, DueTimer, KeyedCall, KeyedCallOutput, TimerChange, TimerSetting, migrate};
 pub use loaded::{Loaded, StartFailure};
+pub use moment::{Moment, latest};
+pub use sandbox::{InstanceLimits, Sandbox};
 
 /// The bindings that wasmtime generates from `wit/`. The world here is all worlds in one, so that
 /// they share their types; a component exports one of its interfaces and is bound to that alone.
@@ -36,6 +45,9 @@ pub(crate) mod bindings {
             world every {
                 import millrace:plugin/types@0.1.0;
                 import millrace:plugin/log@0.1.0;
+                import millrace:plugin/metrics@0.1.0;
+                import millrace:plugin/clock@0.1.0;
+                import millrace:plugin/random@0.1.0;
                 import millrace:plugin/fault@0.1.0;
                 import millrace:plugin/state@0.1.0;
                 export millrace:plugin/transformer@0.1.0;
@@ -46,6 +58,9 @@ pub(crate) mod bindings {
         ",
         world: "millrace:host/every",
         ownership: Borrowing { duplicate_if_necessary: true },
-        imports: { "millrace:plugin/state@0.1.0": trappable },
+        imports: {
+            "millrace:plugin/state@0.1.0": trappable,
+            "millrace:plugin/random@0.1.0": trappable,
+        },
     });
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::epoch::Epoch;
-use crate::metrics::{Metrics, NodeMetrics, QueueMetrics};
+use crate::metrics::{Metrics, NodeMetrics, PluginCounts, QueueMetrics};
 use crate::plan::{Node, NodeKind, Plan, SinkPlan};
 use crate::query::Restarts;
 use crate::time::Watermark;
@@ -57,6 +57,8 @@ pub struct Report<'a> {
     restarts: u64,
     last_restart: Option<LastRestart<'a>>,
     nodes: BTreeMap<&'a str, NodeReport<'a>>,
+    /// The plugins that SQL calls, as `function.NAME`.
+    functions: BTreeMap<&'a str, PluginCounts>,
     /// Those that know how far they are behind.
     sources: BTreeMap<&'a str, SourceReport>,
 }
@@ -80,9 +82,11 @@ impl<'a> Report<'a> {
                 event_time: EventTime::of(node),
                 health: outside.then(|| HealthReport::of(node)),
                 queue: is_queue.then(|| QueueReport::of(&node.queue)),
+                plugin: node.plugin.as_ref().map(|plugin| plugin.counts()),
             };
             (node.name.as_str(), report)
         };
+        let functions = metrics.functions.iter();
         Self {
             name: &plan.name,
             epoch: epoch.0,
@@ -93,6 +97,7 @@ impl<'a> Report<'a> {
             restarts: restarts.count,
             last_restart: LastRestart::of(restarts),
             nodes: plan.nodes.iter().zip(&metrics.nodes).map(node).collect(),
+            functions: functions.map(|(name, counted)| (name.as_str(), counted.counts())).collect(),
             sources: lag::sources(plan, metrics),
         }
     }
@@ -112,6 +117,9 @@ struct NodeReport<'a> {
     /// Of the queue of a step with `retry`.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<QueueReport>,
+    /// Of what runs a plugin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin: Option<PluginCounts>,
 }
 
 /// Rows that come to their step again.

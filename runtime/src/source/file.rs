@@ -5,15 +5,15 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use arrow::datatypes::SchemaRef;
 use globset::GlobBuilder;
 use walkdir::WalkDir;
 
 use super::lines::{Framer, Framing};
-use super::{Activity, OpenContext, Poll, Position, Positions, Reading, Source};
-use crate::batch::Partition;
+use super::{Activity, OpenContext, Poll, Position, Positions, Reading, Source, Until};
+use crate::batch::{Batch, Partition};
 use crate::config::{CsvConfig, FileSourceConfig, Format};
 use crate::error::{Error, Result};
 
@@ -101,6 +101,7 @@ pub struct FileQueue {
     directory: PathBuf,
     config: FileSourceConfig,
     positions: Positions,
+    until: Option<Until>,
     files_max: Option<u64>,
     lanes: usize,
     state: Mutex<QueueState>,
@@ -110,6 +111,8 @@ pub struct FileQueue {
 struct QueueState {
     waiting: VecDeque<PathBuf>,
     seen: BTreeSet<PathBuf>,
+    /// Whether there are files that had not been begun where the reading ends.
+    beyond: bool,
     listed_at: Option<Instant>,
     /// Files handed out since all lanes met a barrier, and lanes that have met the next.
     handed_out: u64,
@@ -122,18 +125,55 @@ impl FileQueue {
             directory: context.directory.to_owned(),
             config: config.clone(),
             positions: context.positions.clone(),
+            until: context.until.cloned(),
             files_max: config.limit_per_epoch.files,
             lanes: context.lanes,
             state: Mutex::default(),
         };
-        queue.list(&mut queue.lock())?;
+        match &queue.until {
+            None => queue.list(&mut queue.lock())?,
+            Some(until) => queue.list_until(until, &mut queue.lock())?,
+        }
         Ok(queue)
+    }
+
+    /// Lists what was read up to an earlier epoch: first what is read to its end, as a lane stays
+    /// with a file that it had not finished then.
+    fn list_until(&self, until: &Until, state: &mut QueueState) -> Result<()> {
+        let was_done = |name: &str| self.positions.get(name).is_some_and(|p| p.done);
+        let begun = until.positions.iter().filter(|(name, _)| !was_done(name));
+        let (done, held): (Vec<_>, Vec<_>) = begun.partition(|(_, position)| position.done);
+        for (name, _) in done.into_iter().chain(held) {
+            let path = self.directory.join(name);
+            if !path.is_file() {
+                return Err(Error::config(format!(
+                    "{} was read then and is gone: put it back",
+                    path.display()
+                )));
+            }
+            state.waiting.push_back(path);
+        }
+        let was_there = |path: &Path| {
+            let written = path.metadata().and_then(|meta| meta.modified()).ok();
+            let written = written.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            self.config.follow.is_none()
+                || written.is_none_or(|at| at.as_millis() as i64 <= until.at_ms)
+        };
+        state.beyond = glob_files(&self.directory, &self.config.path)?
+            .iter()
+            .any(|path| !until.positions.contains_key(&self.partition(path)) && was_there(path));
+        Ok(())
+    }
+
+    /// Where the reading of a file ends before the file does.
+    fn end(&self, partition: &str) -> Option<Position> {
+        self.until.as_ref()?.positions.get(partition).copied()
     }
 
     /// What a lane may read next.
     fn next(&self) -> Result<Next> {
         let mut state = self.lock();
-        if state.waiting.is_empty() && self.is_due(&state) {
+        if self.until.is_none() && state.waiting.is_empty() && self.is_due(&state) {
             self.list(&mut state)?;
         }
         let full = self.files_max.is_some_and(|max| state.handed_out >= max);
@@ -141,6 +181,9 @@ impl FileQueue {
             return Ok(Next::Full);
         }
         let Some(path) = state.waiting.pop_front() else {
+            if state.beyond {
+                return Ok(Next::Reached);
+            }
             return Ok(if self.config.follow.is_none() { Next::Finished } else { Next::None });
         };
         state.handed_out += 1;
@@ -149,9 +192,10 @@ impl FileQueue {
         Ok(Next::File(path, position))
     }
 
-    /// Whether files are listed that no lane has begun.
+    /// Whether there are files that no lane has begun.
     fn has_waiting(&self) -> bool {
-        !self.lock().waiting.is_empty()
+        let state = self.lock();
+        state.beyond || !state.waiting.is_empty()
     }
 
     /// The name of a file's partition: its path as the pipeline's directory sees it, so that the
@@ -200,6 +244,8 @@ enum Next {
     None,
     /// No more files in this epoch.
     Full,
+    /// No more files before the end that was set.
+    Reached,
     /// No file will ever come.
     Finished,
 }
@@ -224,6 +270,8 @@ struct Current {
     path: PathBuf,
     partition: Arc<Partition>,
     reader: Reader,
+    /// Where its reading ends before the file does.
+    end: Option<Position>,
 }
 
 enum Reader {
@@ -251,9 +299,19 @@ impl Source for FileReader {
                         std::thread::park_timeout(wait);
                         return Ok(Poll::Full);
                     }
+                    Next::Reached => return Ok(Poll::Reached),
                 }
                 continue;
             };
+            if let Some(end) = current.end
+                && current.position().rows >= end.rows
+            {
+                if !end.done {
+                    return Ok(Poll::Reached);
+                }
+                self.finish();
+                continue;
+            }
             let path = &current.path;
             let polled = match &mut current.reader {
                 Reader::Records(records) => {
@@ -264,15 +322,12 @@ impl Source for FileReader {
             };
             match polled {
                 Some(Poll::Batch(batch)) => {
+                    let batch = current.cut(batch);
                     self.rows += batch.len() as u64;
                     return Ok(Poll::Batch(batch));
                 }
                 Some(other) => return Ok(other),
-                None => {
-                    let position = Position { done: true, ..current.position() };
-                    self.changed.push((current.partition.name.clone(), position));
-                    self.current = None;
-                }
+                None => self.finish(),
             }
         }
     }
@@ -294,6 +349,13 @@ impl Source for FileReader {
 }
 
 impl Current {
+    /// The rows of a batch before the end that was set.
+    fn cut(&self, batch: Batch) -> Batch {
+        let Some(end) = self.end else { return batch };
+        let kept = (0..batch.len()).take_while(|row| batch.origin.row(*row) < end.rows).count();
+        if kept == batch.len() { batch } else { batch.slice(0, kept) }
+    }
+
     fn position(&self) -> Position {
         match &self.reader {
             Reader::Records(records) => records.framer.position(),
@@ -304,6 +366,14 @@ impl Current {
 }
 
 impl FileReader {
+    /// The current file is at its end.
+    fn finish(&mut self) {
+        if let Some(current) = self.current.take() {
+            let position = Position { done: true, ..current.position() };
+            self.changed.push((current.partition.name.clone(), position));
+        }
+    }
+
     fn start(&self, path: PathBuf, position: Position) -> Result<Current> {
         let name = self.queue.partition(&path);
         let partition = Arc::new(Partition { source: self.source.clone(), name });
@@ -322,7 +392,8 @@ impl FileReader {
             #[cfg(not(feature = "parquet"))]
             Format::Parquet => return Err(Error::config("this build has no Parquet")),
         };
-        Ok(Current { path, partition, reader })
+        let end = self.queue.end(&partition.name);
+        Ok(Current { path, partition, reader, end })
     }
 
     fn records(

@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use super::{Activity, OpenContext, Poll, Position, Reading, Source};
+use super::{Activity, OpenContext, Poll, Position, Reading, Source, Until};
 use crate::batch::RAW_SCHEMA;
 use crate::batch::{Batch, Origin, Partition, record_batch};
 use crate::config::{FieldConfig, GeneratorConfig, GeneratorFormat};
@@ -96,8 +96,10 @@ pub fn open(name: &str, config: &GeneratorConfig, context: &OpenContext) -> Vec<
         let partitions = of_lane.map(|number| {
             let partition = number.to_string();
             let before = context.positions.get(&partition).map_or(0, |p| p.rows);
+            let end = |until: &Until| until.positions.get(&partition).map_or(0, |p| p.rows);
+            let end = context.until.map(end);
             let partition = Partition { source: name.to_owned(), name: partition };
-            Part { number, partition: Arc::new(partition), rows: before, changed: false }
+            Part { number, partition: Arc::new(partition), rows: before, end, changed: false }
         });
         Box::new(Generator {
             config: config.clone(),
@@ -105,7 +107,8 @@ pub fn open(name: &str, config: &GeneratorConfig, context: &OpenContext) -> Vec<
             partitions: partitions.collect(),
             last: None,
             batch_rows: context.batch_rows as u64,
-            rate: config.rate.map(|rate| rate / lanes as f64),
+            // What was made once may be made again at any speed.
+            rate: config.rate.filter(|_| context.until.is_none()).map(|rate| rate / lanes as f64),
             started: None,
             given: 0,
             empty_since: None,
@@ -120,10 +123,17 @@ struct Part {
     partition: Arc<Partition>,
     /// Rows of this partition that have been given.
     rows: u64,
+    /// Where its reading ends, if it does before the sequence.
+    end: Option<u64>,
     changed: bool,
 }
 
 impl Part {
+    /// Rows before its end, if there is one.
+    fn left(&self) -> u64 {
+        self.end.map_or(u64::MAX, |end| end.saturating_sub(self.rows))
+    }
+
     /// The number in the whole sequence of this partition's next row, and how many rows of its
     /// block follow.
     fn next(&self) -> (u64, u64) {
@@ -166,13 +176,15 @@ impl Source for Generator {
         };
         let total = self.config.rows.unwrap_or(u64::MAX);
         // The partition that is furthest behind goes next, so that time moves on evenly.
-        let behind = self.partitions.iter_mut().enumerate().min_by_key(|(_, part)| part.next().0);
-        let Some((at, part)) = behind else { return Ok(Poll::Finished) };
-        let (first, in_block) = part.next();
-        if first >= total {
+        let is_over = self.partitions.iter().all(|part| part.next().0 >= total);
+        if is_over {
             return Ok(Poll::Finished);
         }
-        let count = in_block.min(total - first).min(allowed);
+        let parts = self.partitions.iter_mut().enumerate().filter(|(_, part)| part.left() > 0);
+        let behind = parts.min_by_key(|(_, part)| part.next().0);
+        let Some((at, part)) = behind else { return Ok(Poll::Reached) };
+        let (first, in_block) = part.next();
+        let count = in_block.min(total - first).min(allowed).min(part.left());
         let origin = Origin::consecutive(part.partition.clone(), part.rows);
         part.rows += count;
         part.changed = true;

@@ -50,6 +50,8 @@ pub enum Poll {
     Waiting,
     /// No more in this epoch.
     Full,
+    /// No more in this run, which ends where an earlier one had come to: [`Until`].
+    Reached,
     /// Nothing any more. Every later poll says the same.
     Finished,
 }
@@ -114,6 +116,15 @@ pub struct Position {
 /// Positions by partition, from the last checkpoint.
 pub type Positions = BTreeMap<String, Position>;
 
+/// Where an epoch ended that is run once more: nothing beyond it is read.
+#[derive(Debug, Clone, Default)]
+pub struct Until {
+    /// Of all partitions that were begun.
+    pub positions: Positions,
+    /// When the epoch was committed, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
 /// What is opened of a source.
 pub struct Opened {
     /// The reader of each lane.
@@ -130,6 +141,17 @@ pub struct Opened {
 pub trait Follower: Send {
     /// These positions have changed. Returns at once; what fails is logged.
     fn committed(&self, positions: &[(String, Position)]);
+}
+
+/// Whether a source can be read once more, up to where it had come at some epoch.
+pub fn can_end_anywhere(plan: &SourcePlan) -> bool {
+    match plan {
+        SourcePlan::Config(SourceConfig::File(_) | SourceConfig::Generator(_)) => true,
+        SourcePlan::Config(
+            SourceConfig::Kafka(_) | SourceConfig::Stdin(_) | SourceConfig::Socket(_),
+        )
+        | SourcePlan::Replay(_) => false,
+    }
 }
 
 /// Opens the readers of all lanes.
@@ -184,6 +206,8 @@ pub struct OpenContext<'a> {
     pub batch_rows: usize,
     pub trigger: Trigger,
     pub positions: &'a Positions,
+    /// Only of sources that can end anywhere: [`can_end_anywhere`].
+    pub until: Option<&'a Until>,
     /// The schema of the rows that it gives.
     pub schema: arrow::datatypes::SchemaRef,
     /// The schema of these rows once they are decoded.

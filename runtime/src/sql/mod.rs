@@ -69,10 +69,18 @@ impl From<DataFusionError> for SqlError {
     }
 }
 
-/// Rows at fault are isolated before this conversion is reached.
+/// Rows at fault are isolated before this conversion is reached. An error of the engine itself,
+/// within an expression, keeps its kind.
 impl From<DataFusionError> for Error {
     fn from(error: DataFusionError) -> Self {
-        Self::internal("an expression failed").with(error)
+        let own = match error.find_root() {
+            DataFusionError::External(own) => own.downcast_ref::<Self>(),
+            _ => None,
+        };
+        match own {
+            Some(own) => Self::new(own.kind, own.message.clone()),
+            None => Self::internal("an expression failed").with(error),
+        }
     }
 }
 

@@ -81,6 +81,11 @@ impl Lane {
                 Poll::Waiting => Ok(()),
                 Poll::Pending => self.rest(false, &mut resting),
                 Poll::Full => self.rest(true, &mut resting),
+                Poll::Reached => {
+                    resting = true;
+                    self.report(Report::Drained { task: self.task, more: false });
+                    Ok(())
+                }
                 Poll::Finished => {
                     finished = true;
                     self.finish()

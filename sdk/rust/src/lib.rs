@@ -39,6 +39,7 @@
 //! without a copy; where speed matters less, `#[derive(FromRow)]` gives one struct per row and
 //! `#[derive(IntoColumns)]` turns structs back into columns.
 
+pub mod clock;
 mod columns;
 mod describe;
 mod function;
@@ -46,7 +47,9 @@ mod function;
 pub mod guest;
 mod keyed;
 pub mod log;
+pub mod metrics;
 mod output;
+pub mod random;
 mod rows;
 mod span;
 pub mod testing;
@@ -107,7 +110,7 @@ pub mod bindings {
 
     /// The bindings of another world, which shares the types of the first.
     macro_rules! world {
-        ($name:ident, $world:literal, $module:literal) => {
+        ($name:ident, $world:literal, $module:literal $(, $interface:literal: $shared:ident)*) => {
             pub mod $name {
                 wit_bindgen::generate!({
                     path: "../../wit",
@@ -118,6 +121,9 @@ pub mod bindings {
                     with: {
                         "millrace:plugin/types@0.1.0": crate::bindings::millrace::plugin::types,
                         "millrace:plugin/log@0.1.0": crate::bindings::millrace::plugin::log,
+                        "millrace:plugin/metrics@0.1.0":
+                            crate::bindings::millrace::plugin::metrics,
+                        $($interface: crate::bindings::millrace::plugin::$shared,)*
                         "millrace:plugin/fault@0.1.0": crate::bindings::millrace::plugin::fault,
                     },
                 });
@@ -125,7 +131,11 @@ pub mod bindings {
         };
     }
 
-    world!(keyed, "keyed", "::millrace_plugin::bindings::keyed");
+    world!(
+        keyed, "keyed", "::millrace_plugin::bindings::keyed",
+        "millrace:plugin/clock@0.1.0": clock,
+        "millrace:plugin/random@0.1.0": random
+    );
     world!(aggregate, "aggregate", "::millrace_plugin::bindings::aggregate");
     world!(scalar, "scalar", "::millrace_plugin::bindings::scalar");
 }

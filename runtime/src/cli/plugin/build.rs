@@ -10,6 +10,7 @@ use super::inspect::print;
 use super::manifest;
 use super::toolchain::{Rust, TARGET};
 use crate::error::{Error, ErrorKind, Result};
+use crate::plan::Grants;
 use crate::plugin::PluginHost;
 
 /// A workspace that has this profile, as Millrace's own, builds its plugins with it.
@@ -50,7 +51,7 @@ pub fn build(dir: &Path, output: Option<&Path>) -> Result<ExitCode> {
 fn check_and_copy(name: &str, built: PathBuf, output: &Path) -> Result<ExitCode> {
     let host = PluginHost::new(Path::new(""), &[]);
     let inspection = host.inspect_file(built)?;
-    if let Some((message, help)) = inspection.wanted.refusal(name, None, true) {
+    if let Some((message, help)) = inspection.wanted.refusal(name, None, Grants::EVERYTHING) {
         print(&inspection, &inspection.path);
         out!("refused  {message}\n         {help}");
         return Ok(ExitCode::from(ErrorKind::Plugin.exit_code()));

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::error::{ErrorKind, Result};
+use crate::plan::Grants;
 use crate::plugin::{Inspection, PluginHost};
 
 pub fn inspect(plugin: &str) -> Result<ExitCode> {
     let host = PluginHost::new(Path::new(""), &[PathBuf::from("plugins")]);
     let inspection = host.inspect(plugin)?;
     print(&inspection, &inspection.path);
-    if let Some((message, help)) = inspection.wanted.refusal(plugin, None, true) {
+    if let Some((message, help)) = inspection.wanted.refusal(plugin, None, Grants::EVERYTHING) {
         out!("refused  {message}\n         {help}");
         return Ok(ExitCode::from(ErrorKind::Plugin.exit_code()));
     }
@@ -33,7 +34,11 @@ pub fn print(inspection: &Inspection, path: &Path) {
     out!("world    {}", list(&worlds));
     out!("imports  {}", list(&wanted.imports));
     out!("exports  {}", list(&wanted.exports));
-    out!("grants   {}", if wanted.log { "log" } else { "none needed" });
+    let grants = match wanted.grants.is_empty() {
+        true => "none needed".to_owned(),
+        false => wanted.grants.to_string(),
+    };
+    out!("grants   {}", grants);
 }
 
 fn list(names: &[String]) -> String {

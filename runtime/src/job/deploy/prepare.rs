@@ -238,9 +238,10 @@ impl Deployments {
     fn warm(&self, program: &Program) -> Result<()> {
         let Some(plugin) = program.plugin() else { return Ok(()) };
         let loaded = self.plugins.planned(&plugin.digest)?;
+        let sandbox = self.plugins.sandbox(plugin);
         let warmed = match program {
-            Program::Transform(plan) => loaded.warm(plan, self.tasks),
-            Program::Keyed(plan) => loaded.warm_keyed(plan, self.tasks),
+            Program::Transform(plan) => loaded.warm(plan, &sandbox, self.tasks),
+            Program::Keyed(plan) => loaded.warm_keyed(plan, &sandbox, self.tasks),
             Program::Table(_) => Ok(()),
         };
         warmed.map_err(|failure| {

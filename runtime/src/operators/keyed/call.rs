@@ -12,8 +12,8 @@ use super::names;
 use super::output::key_values;
 use super::work::{KeyTable, Segment, Work};
 use crate::error::Result;
-use crate::plan::KeyedPlan;
-use crate::plugin::{Clock, DueTimer};
+use crate::plan::{KeyedPlan, PluginPlan};
+use crate::plugin::{Clock, DueTimer, Moment, latest};
 use crate::state::{Key, NEVER, RowCodec};
 
 /// What the keys of a call have stored.
@@ -170,6 +170,15 @@ impl Call {
         let row = self.times.get(end.wrapping_sub(1)).copied().filter(|_| has_rows);
         let timers = self.due_of(key).iter().filter(|timer| timer.clock == Clock::Event);
         row.max(timers.map(|timer| timer.at).max())
+    }
+
+    /// What a deterministic plugin hears of time and chance.
+    pub fn moment(&self, plan: &PluginPlan, work: &Work) -> Moment {
+        let key = work.keys.key(self.keys[0]).bytes;
+        let first = self.times.first().or(self.due.first().map(|timer| &timer.at)).copied();
+        let now = (0..self.segments.len()).filter_map(|key| self.latest(key)).max();
+        let now = now.or_else(|| Some(latest(&self.rows, plan.event_time?)));
+        Moment::of_key(&plan.step, key, first.unwrap_or(0), now.unwrap_or(0))
     }
 
     /// The states as a column.

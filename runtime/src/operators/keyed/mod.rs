@@ -356,8 +356,11 @@ impl KeyedStep {
     ) -> Result<Result<(KeyedCallOutput, NewTimers), CallFailure>> {
         let mut instance = match self.runner(side).take_instance() {
             Ok(instance) => instance,
-            Err(failure) => return Ok(Err(failure)),
+            Err(failure) => return Ok(Err(failure.of_plugin()?)),
         };
+        if instance.is_deterministic() {
+            instance.pin(call.moment(&self.current.plan.plugin, work));
+        }
         instance.within(within);
         if !call.stored.old.is_empty()
             && let Err(failure) = self.runner(side).migrate(&mut instance, call)?
@@ -382,13 +385,13 @@ impl KeyedStep {
         lock(&memory).begin(work.keys.clone(), call.keys.clone());
         let called = crossing.run(&mut instance, memory.clone(), &ports);
         let checked = called.map(|called| {
-            called.and_then(|output| {
+            instance.settle(called.and_then(|output| {
                 let timers = NewTimers::of(call, &output.timers, now)?;
                 Ok((output, timers))
-            })
+            }))
         });
         match &checked {
-            Ok(Ok(_)) => self.runner(side).instance = Some(instance),
+            Ok(Ok(_)) => self.runner(side).instance = instance.kept(),
             // What it wrote goes; that the state could not be read is no fault of the plugin.
             _ => lock(&memory).end()?,
         }

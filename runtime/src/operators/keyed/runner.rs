@@ -11,12 +11,13 @@ use crate::dead_letter::Refuser;
 use crate::error::{Error, Result};
 use crate::operators::search::Pace;
 use crate::plan::KeyedPlan;
-use crate::plugin::{CallFailure, Instance, Loaded, PluginHost, migrate};
+use crate::plugin::{CallFailure, Instance, Loaded, PluginHost, Sandbox, migrate};
 
 pub struct Runner {
     pub plan: KeyedPlan,
     pub refuser: Refuser,
     loaded: Arc<Loaded>,
+    sandbox: Arc<Sandbox>,
     /// `None` after a failure: the next call gets a fresh one.
     pub instance: Option<Instance>,
     /// Failed calls since the last that succeeded.
@@ -37,6 +38,7 @@ impl Runner {
                 plugin: Some((plugin.plugin.clone(), plugin.digest.clone())),
             },
             loaded: host.planned(&plugin.digest)?,
+            sandbox: host.sandbox(plugin),
             instance: None,
             failures: 0,
             failed_calls: 0,
@@ -51,7 +53,7 @@ impl Runner {
     /// As [`new`](Self::new).
     pub fn ready(plan: &KeyedPlan, host: &PluginHost) -> Result<Self> {
         let mut runner = Self::new(plan, host)?;
-        runner.instance = runner.loaded.of_keyed_step(plan).ok();
+        runner.instance = runner.loaded.of_keyed_step(plan, &runner.sandbox).ok();
         Ok(runner)
     }
 
@@ -66,7 +68,8 @@ impl Runner {
     /// # Errors
     /// Why it can't start.
     pub fn take_instance(&mut self) -> Result<Instance, CallFailure> {
-        self.instance.take().map_or_else(|| self.loaded.of_keyed_step(&self.plan), Ok)
+        let fresh = || self.loaded.of_keyed_step(&self.plan, &self.sandbox);
+        self.instance.take().map_or_else(fresh, Ok)
     }
 
     /// Brings the states of a call that are of older versions to today's.

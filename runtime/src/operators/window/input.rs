@@ -9,7 +9,7 @@ use super::groups::{Evaluated, canonical_key};
 use crate::batch::Batch;
 use crate::codec::isolate;
 use crate::dead_letter::{Refusal, Refuser, letters};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::operator::Outputs;
 use crate::operators::project::evaluate;
 use crate::plan::{WindowKind, WindowPlan};
@@ -45,8 +45,11 @@ pub(super) fn read(
     errors: usize,
     out: &mut Outputs,
 ) -> Result<Option<Input>> {
-    if let Ok((rows, times, None)) = evaluated(plan, &batch) {
-        return Ok(Some(Input { batch, times, rows }));
+    match evaluated(plan, &batch) {
+        Ok((rows, times, None)) => return Ok(Some(Input { batch, times, rows })),
+        // No row is to blame.
+        Err(error) if error.kind == ErrorKind::Unavailable => return Err(error),
+        Ok(_) | Err(_) => {}
     }
     let part = |range: std::ops::Range<usize>| {
         let (_, _, missing) = evaluated(plan, &batch.slice(range.start, range.len()))?;

@@ -28,7 +28,7 @@ impl PluginAggregate {
         if args.is_distinct || !args.order_bys.is_empty() {
             return not_impl_err!(
                 "DISTINCT or ORDER BY in `{}(...)`: a plugin sees all rows, in any order",
-                self.function.name
+                self.function.name()
             );
         }
         let types = args.expr_fields.iter().map(|field| field.data_type().clone());
@@ -38,7 +38,7 @@ impl PluginAggregate {
 
 impl AggregateUDFImpl for PluginAggregate {
     fn name(&self) -> &str {
-        &self.function.name
+        self.function.name()
     }
 
     fn signature(&self) -> &Signature {

@@ -7,7 +7,7 @@ mod scalar;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
@@ -16,22 +16,47 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use millrace_columns::crossing_type;
 
 use super::contract::World;
-use super::instance::{CallFailure, Instance, InstanceLimits};
+use super::instance::{CallFailure, Instance};
 use super::loaded::{Loaded, StartFailure};
+use super::sandbox::Sandbox;
 use crate::error::Error;
 use crate::plan::{PluginRefusal, SqlFunction};
 
 /// A component that SQL calls by a name. All tasks share it; each call has an instance of its own.
 pub struct PluginFunction {
-    pub name: String,
     loaded: Arc<Loaded>,
     world: World,
     config: String,
-    limits: InstanceLimits,
+    sandbox: Arc<Sandbox>,
     /// What it said of each combination of arguments.
     described: Mutex<HashMap<Vec<DataType>, Described>>,
-    /// Started instances that wait.
-    idle: Mutex<HashMap<Vec<DataType>, Vec<Instance>>>,
+    pool: Mutex<Pool>,
+    /// An instance was given back, or is gone.
+    returned: Condvar,
+}
+
+/// The instances of a function.
+#[derive(Default)]
+struct Pool {
+    /// Started ones that wait, by the types of their arguments.
+    idle: HashMap<Vec<DataType>, Vec<Instance>>,
+    /// Those that are at work.
+    out: usize,
+}
+
+impl Pool {
+    fn len(&self) -> usize {
+        self.out + self.idle.values().map(Vec::len).sum::<usize>()
+    }
+
+    fn pop(&mut self, types: &[DataType]) -> Option<Instance> {
+        self.idle.get_mut(types).and_then(Vec::pop)
+    }
+
+    /// Any one that waits.
+    fn pop_any(&mut self) -> Option<Instance> {
+        self.idle.values_mut().find_map(Vec::pop)
+    }
 }
 
 /// What a function says for some types of its arguments.
@@ -44,21 +69,24 @@ pub struct Described {
 
 impl PluginFunction {
     pub fn new(
-        name: &str,
         loaded: Arc<Loaded>,
         world: World,
         config: &str,
-        limits: InstanceLimits,
+        sandbox: Arc<Sandbox>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            name: name.to_owned(),
             loaded,
             world,
             config: config.to_owned(),
-            limits,
+            sandbox,
             described: Mutex::default(),
-            idle: Mutex::default(),
+            pool: Mutex::default(),
+            returned: Condvar::new(),
         })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.sandbox.name
     }
 
     /// The function as SQL calls it.
@@ -82,7 +110,7 @@ impl PluginFunction {
         match self.start(arguments) {
             Ok((instance, described)) => {
                 lock(&self.described).insert(arguments.to_vec(), described.clone());
-                self.give_back(arguments, instance);
+                lock(&self.pool).idle.entry(arguments.to_vec()).or_default().push(instance);
                 Ok(described)
             }
             Err(failure) => {
@@ -93,7 +121,7 @@ impl PluginFunction {
                     PluginRefusal::Config { path, message } => format!("`{path}`: {message}"),
                 });
                 let texts = texts.collect::<Vec<_>>().join("; ");
-                plan_err!("function `{}` can't be called so: {texts}", self.name)
+                plan_err!("function `{}` can't be called so: {texts}", self.name())
             }
         }
     }
@@ -108,7 +136,7 @@ impl PluginFunction {
             None => plan_err!(
                 "argument {} of `{}` is {data_type}, which no plugin can read: cast it",
                 at + 1,
-                self.name
+                self.name()
             ),
         };
         arguments.iter().enumerate().map(coerce).collect()
@@ -123,27 +151,57 @@ impl PluginFunction {
         types: &[DataType],
         call: impl FnOnce(&mut Instance) -> Result<Result<R, CallFailure>, Error>,
     ) -> DataFusionResult<R> {
-        let waiting = lock(&self.idle).get_mut(types).and_then(Vec::pop);
-        let started = waiting.map_or_else(|| self.start(types).map(|(i, _)| i), Ok);
-        let mut instance = started.map_err(|failure| self.failed(&failure.failure()))?;
-        match call(&mut instance) {
-            Ok(Ok(result)) => {
-                self.give_back(types, instance);
-                Ok(result)
+        let external = |error: Error| DataFusionError::External(Box::new(error));
+        let mut instance = match self.take(types) {
+            Ok(instance) => instance,
+            Err(failure) => {
+                self.give_back(types, None);
+                return Err(self.failed(&failure.failure().of_plugin().map_err(external)?));
             }
-            // Whatever is left in the memory of an instance that failed can't be trusted.
-            Ok(Err(failure)) => Err(self.failed(&failure)),
-            Err(error) => Err(DataFusionError::External(Box::new(error))),
+        };
+        let called = call(&mut instance);
+        // Whatever is left in the memory of an instance that failed can't be trusted.
+        let kept = if matches!(called, Ok(Ok(_))) { instance.kept() } else { None };
+        self.give_back(types, kept);
+        called.map_err(external)?.map_err(|failure| self.failed(&failure))
+    }
+
+    /// An instance, for which it waits if there are as many as there may be. Must be followed by
+    /// [`give_back`](Self::give_back), also if it fails.
+    fn take(&self, types: &[DataType]) -> Result<Instance, StartFailure> {
+        let mut pool = lock(&self.pool);
+        loop {
+            if let Some(instance) = pool.pop(types) {
+                pool.out += 1;
+                return Ok(instance);
+            }
+            if pool.len() < self.sandbox.instances_max() {
+                break;
+            }
+            // One for other types makes room.
+            if pool.pop_any().is_none() {
+                pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            }
         }
+        pool.out += 1;
+        drop(pool);
+        self.start(types).map(|(instance, _)| instance)
     }
 
     fn failed(&self, failure: &CallFailure) -> DataFusionError {
-        let message = format!("function `{}`: {}: {}", self.name, failure.code, failure.message);
+        let message = format!("function `{}`: {}: {}", self.name(), failure.code, failure.message);
         DataFusionError::Execution(message)
     }
 
-    fn give_back(&self, types: &[DataType], instance: Instance) {
-        lock(&self.idle).entry(types.to_vec()).or_default().push(instance);
+    /// The instance, or that it is gone.
+    fn give_back(&self, types: &[DataType], instance: Option<Instance>) {
+        let mut pool = lock(&self.pool);
+        pool.out -= 1;
+        if let Some(instance) = instance {
+            pool.idle.entry(types.to_vec()).or_default().push(instance);
+        }
+        drop(pool);
+        self.returned.notify_all();
     }
 
     fn start(&self, types: &[DataType]) -> Result<(Instance, Described), StartFailure> {
@@ -151,13 +209,13 @@ impl PluginFunction {
             Field::new(format!("a{at}"), data_type.clone(), true)
         };
         let arguments: Fields = types.iter().enumerate().map(field).collect();
-        let (name, limits, config) = (self.name.as_str(), self.limits, self.config.as_str());
+        let (sandbox, config) = (&self.sandbox, self.config.as_str());
         if self.world == World::Aggregate {
             let (instance, result, state_version) =
-                self.loaded.start_aggregate(name, limits, config, &arguments)?;
+                self.loaded.start_aggregate(sandbox, config, &arguments)?;
             return Ok((instance, Described { result, state_version }));
         }
-        let (instance, result) = self.loaded.start_scalar(name, limits, config, &arguments)?;
+        let (instance, result) = self.loaded.start_scalar(sandbox, config, &arguments)?;
         Ok((instance, Described { result, state_version: 0 }))
     }
 }
@@ -165,14 +223,14 @@ impl PluginFunction {
 impl fmt::Debug for PluginFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("PluginFunction");
-        debug.field("name", &self.name).field("digest", &self.loaded.digest).finish()
+        debug.field("name", &self.name()).field("digest", &self.loaded.digest).finish()
     }
 }
 
 /// Functions are the same if they have the same name and run the same component alike.
 impl PartialEq for PluginFunction {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        self.name() == other.name()
             && self.loaded.digest == other.loaded.digest
             && self.config == other.config
     }
@@ -182,7 +240,7 @@ impl Eq for PluginFunction {}
 
 impl Hash for PluginFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.name, &self.loaded.digest, &self.config).hash(state);
+        (&self.name(), &self.loaded.digest, &self.config).hash(state);
     }
 }
 

@@ -26,7 +26,7 @@ pub fn new(function: Arc<PluginFunction>) -> PluginScalar {
 
 impl ScalarUDFImpl for PluginScalar {
     fn name(&self) -> &str {
-        &self.function.name
+        self.function.name()
     }
 
     fn signature(&self) -> &Signature {

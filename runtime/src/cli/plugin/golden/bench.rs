@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::operator::{Operator, Outputs};
 use crate::operators::VersionedStep;
 use crate::plan::{
-    KeyedPlan, PluginCatalog, PluginPlan, PluginRefusal, PluginRequest, ProjectPlan,
+    Grants, KeyedPlan, PluginCatalog, PluginPlan, PluginRefusal, PluginRequest, ProjectPlan,
 };
 use crate::planner::{ERRORS, plan_keyed, plan_plugin};
 use crate::plugin::{PluginHost, World};
@@ -103,7 +103,8 @@ impl Bench {
             input: schema.fields(),
             limits: &limits,
             // What may be granted is for a pipeline to say; a test looks at rows.
-            grant_log: true,
+            grants: Grants::EVERYTHING,
+            deterministic: Some(0),
         };
         let refused = |refusals: Vec<PluginRefusal>| {
             refusals.into_iter().map(refusal).collect::<Vec<_>>().join("\n")
@@ -123,7 +124,7 @@ impl Bench {
             }
             World::Scalar | World::Aggregate => {
                 let function = self.host.function("test", &request).map_err(refused)?;
-                worlds::plan_function(function.0, case)
+                worlds::plan_function(function.function, case)
             }
         }
     }

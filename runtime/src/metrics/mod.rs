@@ -1,5 +1,11 @@
 //! Counters of a running job, shared by all lanes.
 
+mod observed;
+mod plugin;
+
+pub use observed::{Observations, Observed, SharedObservations, Unobserved};
+pub use plugin::{FAILURE_CODES, PluginCounts, PluginMetrics};
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +39,9 @@ pub struct NodeMetrics {
     pub ports: Vec<(String, Counter)>,
     /// Microseconds at work, summed over all lanes; of operators and sinks.
     pub busy: Counter,
+    /// Of nodes that run a plugin: that of the step, over all versions of it and all tries of the
+    /// job. A step and the queue behind it have one together.
+    pub plugin: Option<Arc<PluginMetrics>>,
     /// Of the queue of a step with `retry`.
     pub queue: Arc<QueueMetrics>,
     /// Of nodes that declare event time, and of steps with state.
@@ -270,8 +279,11 @@ impl Health {
     }
 }
 
-/// One entry per node of the plan, by its index.
+/// Of a whole job.
 #[derive(Debug)]
 pub struct Metrics {
+    /// One entry per node of the plan, by its index.
     pub nodes: Vec<NodeMetrics>,
+    /// The plugins that SQL calls, by the functions' names; over all tries of the job.
+    pub functions: Vec<(String, Arc<PluginMetrics>)>,
 }
