@@ -8,11 +8,14 @@ mod boundary;
 mod catalog;
 mod contract;
 mod engine;
+mod find;
 mod function;
 mod host;
 mod instance;
 mod keyed;
 mod loaded;
+pub mod store;
+mod trust;
 mod udf;
 
 pub use artifact::digest;
