@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{self, Config, StepConfig, TableConfig};
-use crate::diagnostic::Diagnostics;
+use crate::config::{self, Config, PluginsConfig, StepConfig, TableConfig};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::error::{Error, Result};
 use crate::plan::{Facts, Plan, ProbeError, ProbeKey, Probed, Replan, Said};
 use crate::planner;
 use crate::plugin::PluginHost;
+use crate::plugin::store::{PublicKey, Store};
 use crate::sink::probe_sink;
 use crate::source::{probe_file, probe_source};
 
@@ -50,9 +51,8 @@ pub fn check(path: &Path) -> Result<Pipeline, CheckFailure> {
         config::parse(path, &text).map_err(|found| CheckFailure::Mistakes(Box::new(found)))?;
     config.directory = whole(&config.directory)?;
     let facts = gather(&config);
-    let (limits, path_of) = (&config.settings.limits, &config.settings.plugin_path);
-    let plugins = Arc::new(PluginHost::within(limits, &config.directory, path_of));
     let mut found = Diagnostics::new(path, &text);
+    let plugins = Arc::new(plugin_host(&config, &mut found));
     match planner::plan(&config, &facts, &*plugins, &mut found) {
         Some(plan) => {
             let path = path.to_owned();
@@ -114,6 +114,42 @@ impl Replan for Blueprint {
         facts.tables.insert(table.to_owned(), probed);
         self.plan(&config, &facts)
     }
+}
+
+/// Where the pipeline's plugins are looked for, and who must have signed them.
+fn plugin_host(config: &Config, found: &mut Diagnostics) -> PluginHost {
+    let (limits, path) = (&config.settings.limits, &config.settings.plugin_path);
+    let mut host = PluginHost::within(limits, &config.directory, path);
+    let PluginsConfig { store, require_signature, trusted_keys } = &config.settings.plugins;
+    if let Some(store) = store {
+        host = host.with_store(Store::at(config.directory.join(store)));
+    }
+    let mut keys = Vec::new();
+    for text in trusted_keys {
+        match PublicKey::parse(text) {
+            Ok(key) => keys.push(key),
+            Err(message) => {
+                let help = "`millrace plugin keygen` prints the public key of a new pair";
+                found.push(Diagnostic::error(text.place(), message).help(help));
+            }
+        }
+    }
+    match (**require_signature, trusted_keys.first()) {
+        (true, None) => {
+            let message = "signatures are required, and no key is trusted";
+            let help = "add trusted_keys = [\"ed25519:...\"]";
+            found.push(Diagnostic::error(require_signature.place(), message).help(help));
+        }
+        (false, Some(key)) => {
+            let message = "`trusted_keys` do nothing without `require_signature`";
+            let help = "add require_signature = true, or remove the keys";
+            found.push(Diagnostic::warning(key.place(), message).help(help));
+        }
+        // With a key missing, what it signed would be reported as well.
+        (true, Some(_)) if keys.len() == trusted_keys.len() => host = host.trusting(keys),
+        _ => {}
+    }
+    host
 }
 
 /// Where the checkpoint is of the pipeline file at `path`, of which nothing else is checked.

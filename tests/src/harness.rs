@@ -207,10 +207,11 @@ impl Sandbox {
         letters
     }
 
-    /// A command of the binary, in the sandbox's directory.
+    /// A command of the binary, in the sandbox's directory and with a store of plugins of its own.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.current_dir(self.directory.path()).args(arguments).env_remove("MILLRACE_LOG");
+        command.env("MILLRACE_STORE", self.path("store"));
         command
     }
 

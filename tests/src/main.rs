@@ -21,6 +21,7 @@ mod keyed_operator;
 mod once_more;
 mod operators;
 mod plugin_command;
+mod plugin_store;
 mod plugins;
 mod ready;
 mod replay;

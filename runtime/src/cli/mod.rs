@@ -37,7 +37,7 @@ Exit codes:
   70 a bug in Millrace
 
 MILLRACE_LOG sets the log's level (error, warn, info, debug), or levels by module.
-MILLRACE_PLUGIN_PATH names more directories with plugins.";
+MILLRACE_PLUGIN_PATH names more directories with plugins, MILLRACE_STORE the store of plugins.";
 
 /// A stream runtime in one binary: exactly-once rows through sandboxed WebAssembly plugins.
 #[derive(Parser)]
@@ -60,7 +60,7 @@ enum Command {
     },
     /// Print the JSON schema of pipeline files, for editors.
     Schema,
-    /// Make, build, inspect and test plugins.
+    /// Make, build, inspect and test plugins, and keep them in a store.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// List and verify checkpoints, and go back to one.

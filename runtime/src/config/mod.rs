@@ -4,6 +4,7 @@
 mod kafka;
 mod limits;
 mod parse;
+mod plugins;
 mod reading;
 mod source;
 mod stateful;
@@ -16,6 +17,7 @@ pub use kafka::{
 };
 pub use limits::{DeterministicConfig, LimitsConfig, PipelineLimitsConfig};
 pub use parse::parse;
+pub use plugins::PluginsConfig;
 pub use reading::{EpochLimit, SchemaConfig};
 pub use source::{
     CsvConfig, FieldConfig, FileSourceConfig, Format, GENERATOR_PARTITIONS, GeneratorConfig,
@@ -23,7 +25,7 @@ pub use source::{
     TimestampField,
 };
 pub use stateful::{DeduplicateConfig, EventTimeConfig, OutputMode, StateConfig, Trigger};
-pub use types::{ColumnType, column_type};
+pub use types::{ColumnType, column_type, type_name};
 pub use values::{ByteSize, OneOrMany, OpaqueTable, Placed, Text, Timespan};
 
 use std::path::PathBuf;
@@ -87,9 +89,11 @@ pub struct Settings {
     #[schemars(range(min = 1, max = 65536))]
     pub batch_rows: usize,
     /// Directories in which `plugin = "NAME"` looks for `NAME.wasm`, before those of the
-    /// environment variable MILLRACE_PLUGIN_PATH. Default: `plugins`.
+    /// environment variable MILLRACE_PLUGIN_PATH and the store. Default: `plugins`.
     #[serde(default = "default_plugin_path")]
     pub plugin_path: Vec<PathBuf>,
+    #[serde(default)]
+    pub plugins: PluginsConfig,
     /// When the pipeline reads. Default: `continuous`.
     #[serde(default)]
     pub trigger: Trigger,
@@ -202,7 +206,8 @@ pub struct TableConfig {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionConfig {
-    /// A component's name in `plugin_path`, or a path that ends in `.wasm`.
+    /// A component: its name in `plugin_path` or the store, `NAME@1.2` (the highest 1.2.x in the
+    /// store), `sha256:DIGEST`, or a path that ends in `.wasm`.
     pub plugin: Text,
     /// Passed to the plugin as it is.
     #[serde(default)]
@@ -247,7 +252,8 @@ pub struct SqlConfig {
 pub struct PluginConfig {
     /// The input: a source, a step or `step.port`, or a list of them.
     pub from: OneOrMany,
-    /// A component's name in `plugin_path`, or a path that ends in `.wasm`.
+    /// A component: its name in `plugin_path` or the store, `NAME@1.2` (the highest 1.2.x in the
+    /// store), `sha256:DIGEST`, or a path that ends in `.wasm`.
     pub plugin: Text,
     /// For a keyed plugin: the columns of the key. All rows of a key come to it with what it
     /// remembers of the key.

@@ -27,6 +27,48 @@ pub fn column_type(text: &str) -> Result<ColumnType, String> {
     Ok(ColumnType { data_type: in_microseconds(&read_as), read_as })
 }
 
+/// The name of a type that a column may have, as [`column_type`] reads it. A type that has no name
+/// is written as Arrow does.
+pub fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Boolean => "bool".to_owned(),
+        DataType::Int8 => "int8".to_owned(),
+        DataType::Int16 => "int16".to_owned(),
+        DataType::Int32 => "int32".to_owned(),
+        DataType::Int64 => "int64".to_owned(),
+        DataType::UInt8 => "uint8".to_owned(),
+        DataType::UInt16 => "uint16".to_owned(),
+        DataType::UInt32 => "uint32".to_owned(),
+        DataType::UInt64 => "uint64".to_owned(),
+        DataType::Float32 => "float32".to_owned(),
+        DataType::Float64 => "float64".to_owned(),
+        DataType::Utf8 => "string".to_owned(),
+        DataType::Binary => "binary".to_owned(),
+        DataType::Date32 => "date".to_owned(),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if zone.as_ref() == "UTC" => {
+            "timestamp".to_owned()
+        }
+        DataType::Decimal128(precision, scale) => format!("decimal({precision}, {scale})"),
+        DataType::List(item) => format!("list<{}>", type_name(item.data_type())),
+        DataType::Struct(fields) => {
+            let fields =
+                fields.iter().map(|f| format!("{}: {}", f.name(), type_name(f.data_type())));
+            format!("struct<{}>", fields.collect::<Vec<_>>().join(", "))
+        }
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(pair) if pair.len() == 2 => {
+                format!(
+                    "map<{}, {}>",
+                    type_name(pair[0].data_type()),
+                    type_name(pair[1].data_type())
+                )
+            }
+            other => other.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
+
 fn in_microseconds(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
@@ -143,6 +185,22 @@ mod tests {
         assert!(matches!(time.read_as, DataType::Timestamp(TimeUnit::Millisecond, _)));
         assert!(matches!(time.data_type, DataType::Timestamp(TimeUnit::Microsecond, _)));
         assert!(column_type("map<string, int64>").is_ok());
+        for text in [
+            "bool",
+            "int8",
+            "uint64",
+            "float32",
+            "string",
+            "binary",
+            "date",
+            "timestamp",
+            "decimal(10, 2)",
+            "list<int64>",
+            "struct<a: int32, b: list<string>>",
+            "map<string, float64>",
+        ] {
+            assert_eq!(type_name(&column_type(text).unwrap().data_type), text);
+        }
         for wrong in ["strng", "list<int64", "map<int64, int64>", "decimal(50,2)", "int64 x", ""] {
             assert!(column_type(wrong).is_err(), "{wrong}");
         }

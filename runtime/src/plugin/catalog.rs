@@ -1,6 +1,6 @@
 //! Plugins by name: found, loaded once, asked what they are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -9,12 +9,14 @@ use super::bindings::millrace::plugin::types as wit;
 use super::budget::Budget;
 use super::contract::{Wanted, World};
 use super::engine::engine;
+use super::find::is_named_after;
 use super::instance::Prepared;
 use super::loaded::{Loaded, StartFailure};
 use super::sandbox::Sandbox;
+use super::store::{PublicKey, Store};
+use super::trust::Trust;
 use super::udf::PluginFunction;
-use crate::config::{LimitsConfig, PipelineLimitsConfig};
-use crate::diagnostic::suggest;
+use crate::config::PipelineLimitsConfig;
 use crate::error::{Error, Result};
 use crate::metrics::PluginMetrics;
 use crate::plan::{
@@ -23,12 +25,17 @@ use crate::plan::{
 };
 
 /// More directories in which plugins are looked for, separated as in `PATH`.
-const PATH_VARIABLE: &str = "MILLRACE_PLUGIN_PATH";
+pub(super) const PATH_VARIABLE: &str = "MILLRACE_PLUGIN_PATH";
 
 /// All plugins of a process.
 pub struct PluginHost {
-    directory: PathBuf,
-    path: Vec<PathBuf>,
+    pub(super) directory: PathBuf,
+    pub(super) path: Vec<PathBuf>,
+    pub(super) store: Option<Store>,
+    /// Who must have signed every component, if anybody.
+    pub(super) trust: Option<Trust>,
+    /// More directories in which components lie under their digests.
+    pub(super) more: Mutex<Vec<PathBuf>>,
     /// What all instances of the pipeline have together.
     budget: Arc<Budget>,
     /// By step, digest and config.
@@ -50,8 +57,8 @@ pub struct Inspection {
 }
 
 impl PluginHost {
-    /// Without bounds on all instances together. Relative directories of `path` start at
-    /// `directory`.
+    /// Looks for components in `path`, whose relative directories start at `directory`, and in the
+    /// store of this user. Without bounds on all instances together.
     pub fn new(directory: &Path, path: &[PathBuf]) -> Self {
         Self::within(&PipelineLimitsConfig::default(), directory, path)
     }
@@ -68,6 +75,9 @@ impl PluginHost {
         Self {
             directory: directory.to_owned(),
             path: own.chain(more).collect(),
+            store: Store::of_user(),
+            trust: None,
+            more: Mutex::default(),
             budget: Budget::new(of, "[limits] of the pipeline", instances_max, memory_max),
             sandboxes: Mutex::default(),
             metrics: Mutex::default(),
@@ -75,87 +85,77 @@ impl PluginHost {
         }
     }
 
-    /// The component that a pipeline calls `plugin`.
-    ///
-    /// # Errors
-    /// Where it was looked for, and what is near.
-    pub fn find(&self, plugin: &str) -> Result<PathBuf, (String, String)> {
-        if plugin.ends_with(".wasm") || plugin.contains('/') {
-            let path = self.directory.join(plugin);
-            if path.is_file() {
-                return Ok(path);
-            }
-            let message = format!("there is no component {}", path.display());
-            return Err((
-                message,
-                "the path starts at the pipeline file; build it with \
-                                  `millrace plugin build`"
-                    .to_owned(),
-            ));
-        }
-        let candidates = self.path.iter().map(|dir| dir.join(format!("{plugin}.wasm")));
-        if let Some(found) = candidates.into_iter().find(|path| path.is_file()) {
-            return Ok(found);
-        }
-        let list: Vec<String> = self.path.iter().map(|p| p.display().to_string()).collect();
-        let message = format!("there is no plugin `{plugin}` in {}", list.join(", "));
-        let there = self.names();
-        let help = suggest(plugin, there.iter().map(String::as_str)).unwrap_or_else(|| {
-            format!(
-                "add its directory to `plugin_path` or {PATH_VARIABLE}, or build it with \
-                     `millrace plugin build`"
-            )
-        });
-        Err((message, help))
+    /// Looks in a store, and nowhere else.
+    pub fn of_store(store: Store) -> Self {
+        Self { path: Vec::new(), store: Some(store), ..Self::new(Path::new(""), &[]) }
     }
 
-    fn names(&self) -> BTreeSet<String> {
-        let entries = self.path.iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten();
-        entries
-            .filter_map(|entry| {
-                let path = entry.ok()?.path();
-                let is_wasm = path.extension().is_some_and(|e| e == "wasm");
-                is_wasm.then(|| path.file_stem()?.to_str().map(str::to_owned))?
-            })
-            .collect()
+    /// Looks in this store, not in that of the user.
+    #[must_use]
+    pub fn with_store(self, store: Store) -> Self {
+        Self { store: Some(store), ..self }
+    }
+
+    /// Takes only components that are signed by one of these keys.
+    #[must_use]
+    pub fn trusting(self, keys: Vec<PublicKey>) -> Self {
+        Self { trust: Some(Trust { keys }), ..self }
     }
 
     /// The component at `path`, compiled and checked once per process.
     ///
     /// # Errors
-    /// If it can't be read or is none.
+    /// If it can't be read or is none, or is not signed where that is demanded.
     pub fn load(&self, path: &Path) -> Result<Arc<Loaded>> {
         let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
-        let cannot =
-            |e: Error| Error::plugin(format!("{} cannot be loaded", path.display())).with(e);
-        self.add(bytes).map_err(cannot)
+        let digest = digest(&bytes);
+        is_named_after(path, &digest)?;
+        let named = path.display().to_string();
+        let vouched = self.vouched(&named, path, &digest, None);
+        vouched.map_err(|(message, help)| Error::config(format!("{message}; {help}")))?;
+        self.load_bytes(path, &bytes, &digest)
     }
 
-    /// A component, compiled and checked once per process.
+    /// The component with these bytes, compiled and checked once per process.
     ///
     /// # Errors
-    /// If it is none.
-    pub fn add(&self, bytes: Vec<u8>) -> Result<Arc<Loaded>> {
-        let digest = digest(&bytes);
+    /// As [`load`](Self::load).
+    pub fn add(&self, bytes: &[u8]) -> Result<Arc<Loaded>> {
+        let digest = digest(bytes);
+        let named = PathBuf::from(format!("sha256:{digest}"));
+        let vouched = self.vouched(&named.display().to_string(), &named, &digest, None);
+        vouched.map_err(|(message, help)| Error::config(format!("{message}; {help}")))?;
+        self.load_bytes(&named, bytes, &digest)
+    }
+
+    /// The component with these bytes, which were read from `path`.
+    pub(super) fn load_bytes(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        digest: &str,
+    ) -> Result<Arc<Loaded>> {
         let mut all = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(loaded) = all.get(&digest) {
+        if let Some(loaded) = all.get(digest) {
             return Ok(loaded.clone());
         }
         let engine = engine()?;
-        let component = artifact::load(engine, &bytes, &digest)?;
+        let component = artifact::load(engine, bytes, digest)
+            .map_err(|e| Error::plugin(format!("{} cannot be loaded", path.display())).with(e))?;
         let wanted = Wanted::of(&component, engine);
         let prepared = match wanted.is_plugin() {
             true => Some(Prepared::new(engine, &component, &wanted.worlds)?),
             false => None,
         };
         let loaded = Arc::new(Loaded {
-            digest: digest.clone(),
+            path: path.to_owned(),
+            digest: digest.to_owned(),
             component: bytes.into(),
             wanted,
             prepared,
             warm: Mutex::default(),
         });
-        all.insert(digest, loaded.clone());
+        all.insert(digest.to_owned(), loaded.clone());
         Ok(loaded)
     }
 
@@ -205,15 +205,9 @@ impl PluginHost {
     /// If it can't be loaded.
     pub fn inspect_file(&self, path: PathBuf) -> Result<Inspection> {
         let loaded = self.load(&path)?;
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let about = match loaded.wanted.worlds.first() {
-            Some(world) if loaded.prepared.is_some() => loaded
-                .instance(*world, &Sandbox::trial(&name, &LimitsConfig::default()))
-                .and_then(|mut instance| instance.about())
-                .map(|about| (about.name, about.version, about.summary))
-                .map_err(|failure| failure.message),
-            _ => Err("it can't be instantiated".to_owned()),
-        };
+        let about = loaded.about();
+        let about = about.map(|about| (about.name, about.version, about.summary));
+        let about = about.map_err(|failure| failure.message);
         Ok(Inspection {
             path,
             digest: loaded.digest.clone(),
@@ -237,16 +231,7 @@ impl PluginHost {
         let plugin = request.plugin;
         let component =
             |message: String, help: String| vec![PluginRefusal::Component { message, help }];
-        let known = plugin.strip_prefix("sha256:").and_then(|digest| self.planned(digest).ok());
-        let loaded = match known {
-            Some(loaded) => loaded,
-            None => {
-                let path = self.find(plugin).map_err(|(message, help)| component(message, help))?;
-                self.load(&path).map_err(|e| {
-                    component(e.to_string(), "build it with `millrace plugin build`".to_owned())
-                })?
-            }
-        };
+        let loaded = self.resolve(plugin).map_err(|(message, help)| component(message, help))?;
         let world = worlds.iter().find(|world| loaded.wanted.worlds.contains(world));
         let world = world.or(worlds.first()).copied();
         match loaded.wanted.refusal(plugin, world, request.grants) {
@@ -305,7 +290,7 @@ impl PluginCatalog for PluginHost {
     }
 }
 
-fn ports(ports: Vec<wit::Port>) -> Result<Vec<DescribedPort>, String> {
+pub(super) fn ports(ports: Vec<wit::Port>) -> Result<Vec<DescribedPort>, String> {
     let port = |port: wit::Port| {
         let flat: Vec<_> = port.adds.into_iter().map(Into::into).collect();
         let adds =

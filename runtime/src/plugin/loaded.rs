@@ -1,5 +1,6 @@
 //! A component that can be started, in whichever of the worlds it is.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::{Fields, SchemaRef};
@@ -10,10 +11,13 @@ use super::boundary::flat_schema;
 use super::contract::{Wanted, World};
 use super::instance::{CallFailure, Instance, Prepared};
 use super::sandbox::Sandbox;
+use crate::config::LimitsConfig;
 use crate::plan::{KeyedPlan, PluginPlan, PluginRefusal};
 
 /// A compiled and checked component.
 pub struct Loaded {
+    /// Where it was read from.
+    pub path: PathBuf,
     pub digest: String,
     /// As it was read: files may change while the pipeline runs.
     pub component: Arc<[u8]>,
@@ -42,6 +46,18 @@ impl Loaded {
             return Err(CallFailure::new("failed", "it is no plugin"));
         };
         Instance::new(prepared, world, sandbox)
+    }
+
+    /// Who the plugin is.
+    ///
+    /// # Errors
+    /// Why it can't say so.
+    pub fn about(&self) -> Result<wit::About, CallFailure> {
+        let Some(world) = self.wanted.worlds.first() else {
+            return Err(CallFailure::new("failed", "it can't be instantiated"));
+        };
+        let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        self.instance(*world, &Sandbox::trial(&name, &LimitsConfig::default()))?.about()
     }
 
     /// A started instance, by what `start` does with it and the input's flat schema.

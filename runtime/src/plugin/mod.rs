@@ -10,6 +10,7 @@ mod catalog;
 mod contract;
 mod cpu;
 mod engine;
+mod find;
 mod function;
 mod host;
 mod instance;
@@ -19,6 +20,8 @@ mod loaded;
 mod log;
 mod moment;
 mod sandbox;
+pub mod store;
+mod trust;
 mod udf;
 
 pub use artifact::digest;

@@ -5,6 +5,7 @@ mod golden;
 mod inspect;
 mod manifest;
 mod new;
+mod store;
 mod test;
 mod toolchain;
 mod vendor;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use new::NewWorld;
+use store::{PullArguments, PushArguments, StoreArguments};
 
 use crate::error::Result;
 
@@ -54,8 +56,33 @@ pub enum PluginCommand {
     },
     /// Say what a component is: name, version, size, digest, imports.
     Inspect {
-        /// A `.wasm` file, or a name in the plugin path.
+        /// A `.wasm` file, a name in the plugin path or the store, `NAME@1.2` or `sha256:DIGEST`.
         plugin: String,
+    },
+    /// Put a component into the store, under its name, version and digest.
+    Push(PushArguments),
+    /// Copy a component from another store, or from this one into a file.
+    Pull(PullArguments),
+    /// List the components in the store.
+    List {
+        /// Only those of this name.
+        name: Option<String>,
+        /// Print one JSON object per line.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// Compute all digests of the store again, check its signatures, and say what is wrong: exit
+    /// code 5.
+    Verify {
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// Make a pair of keys to sign components with, and print the public one.
+    Keygen {
+        /// The file for the secret key.
+        file: PathBuf,
     },
 }
 
@@ -67,5 +94,10 @@ pub fn plugin(command: PluginCommand) -> Result<ExitCode> {
             test::test(&dir, component.as_deref(), bless)
         }
         PluginCommand::Inspect { plugin } => inspect::inspect(&plugin),
+        PluginCommand::Push(arguments) => store::push(&arguments),
+        PluginCommand::Pull(arguments) => store::pull(&arguments),
+        PluginCommand::List { name, json, store } => store::list(name.as_deref(), json, &store),
+        PluginCommand::Verify { store } => store::verify(&store),
+        PluginCommand::Keygen { file } => store::keygen(&file),
     }
 }

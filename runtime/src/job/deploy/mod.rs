@@ -105,6 +105,7 @@ impl Deployments {
                 next_id: history.iter().map(|record| record.id + 1).max().unwrap_or(1),
             }),
         };
+        this.plugins.look_in(&this.components);
         for (name, placed) in deployed {
             this.restore(name, placed, &history)?;
         }

@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::{BY_DIGEST, Deployments, Part};
 use crate::error::{Error, Result};
 use crate::plan::{Program, Said};
-use crate::storage::Directories;
 use crate::swap::{SwapRequest, Version};
 
 impl Deployments {
@@ -54,11 +53,9 @@ impl Deployments {
         {
             return Ok(Version { digest: digest.to_owned(), name, config });
         }
-        let path = self
-            .plugins
-            .find(&name)
-            .map_err(|(message, help)| Error::config(format!("{message}; {help}")))?;
-        let loaded = self.plugins.load(&path).map_err(|e| Error::config(e.to_string()))?;
+        let loaded = self.plugins.resolve(&name);
+        let loaded =
+            loaded.map_err(|(message, help)| Error::config(format!("{message}; {help}")))?;
         Ok(Version { name, digest: loaded.digest.clone(), config })
     }
 
@@ -69,20 +66,10 @@ impl Deployments {
     /// Writes a loaded component beside the checkpoint, so that it is there after a restart.
     pub(super) fn keep_component(&self, digest: &str) -> Result<()> {
         let path = self.component_path(digest);
-        let storage = &*self.storage;
-        let failed = |e| Error::io("keep the component", &path, e);
-        if storage.exists(&path).map_err(failed)? {
-            return Ok(());
+        match self.storage.exists(&path).map_err(|e| Error::io("find", &path, e))? {
+            true => Ok(()),
+            false => self.plugins.keep(digest, &self.components, &*self.storage).map(drop),
         }
-        let loaded = self.plugins.planned(digest)?;
-        Directories::default().make(storage, &self.components).map_err(failed)?;
-        let unfinished = path.with_extension("new");
-        let mut file = storage.create(&unfinished).map_err(failed)?;
-        std::io::Write::write_all(&mut file, &loaded.component).map_err(failed)?;
-        file.sync().map_err(failed)?;
-        drop(file);
-        storage.rename(&unfinished, &path).map_err(failed)?;
-        storage.sync_dir(&self.components).map_err(failed)
     }
 
     /// Makes sure that a component which is beside the checkpoint is loaded.
@@ -95,7 +82,7 @@ impl Deployments {
         if crate::plugin::digest(&bytes) != digest {
             return Err(Error::corrupt(format!("{} is damaged", path.display())));
         }
-        self.plugins.add(bytes).map(drop)
+        self.plugins.add(&bytes).map(drop)
     }
 
     /// What a version of a part does, checked against what runs.
