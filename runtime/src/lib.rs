@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod pipeline;
 
+mod api;
 pub mod job;
 mod query;
 mod report;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, select};
 
 pub use epochs::{EpochReport, Move};
 
@@ -137,9 +137,27 @@ pub fn run(
         let wait = delay.min(plan.restart.delay_max);
         status.waiting(&error, wait);
         observer.restart(&error, wait);
-        match options.stop.recv_timeout(wait) {
-            Err(crossbeam_channel::RecvTimeoutError::Timeout) => delay = wait.saturating_mul(2),
-            Ok(()) | Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return Err(error),
+        if is_stopped_within(wait, options) {
+            return Err(error);
+        }
+        delay = wait.saturating_mul(2);
+    }
+}
+
+/// Whether the job is told to end while it waits for its next try. Whoever wants anything else is
+/// told by the end of their channel that nothing came of it.
+fn is_stopped_within(wait: Duration, options: &JobOptions) -> bool {
+    let until = Instant::now() + wait;
+    loop {
+        select! {
+            recv(options.stop) -> _ => return true,
+            recv(options.remote.1) -> command => match command {
+                Ok(Command::Stop) => return true,
+                Ok(Command::Checkpoint(_) | Command::Change(_) | Command::Decide(..)) => {}
+                // The remote is as old as the job.
+                Err(_) => return true,
+            },
+            default(until.saturating_duration_since(Instant::now())) => return false,
         }
     }
 }
