@@ -211,6 +211,8 @@ impl Sandbox {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.current_dir(self.directory.path()).args(arguments).env_remove("MILLRACE_LOG");
+        // Pipelines are found by their names among those of the same test.
+        command.env("XDG_RUNTIME_DIR", self.path("run")).env_remove("MILLRACE_API_TOKEN");
         command
     }
 

@@ -5,6 +5,7 @@
 mod full_disk;
 mod harness;
 
+mod api;
 mod boundary;
 mod checkpoints;
 mod checks;

@@ -61,8 +61,9 @@ pub fn running() -> Vec<Entry> {
     let alive = |(path, entry): (PathBuf, Entry)| match look(&entry) {
         Look::Runs | Look::Silent(_) => Some(entry),
         Look::Gone => {
-            // What a process has left that was killed.
-            if !is_alive(entry.pid) {
+            // What a process has left that was killed. One that can't be seen from here, such as in
+            // a container, may still have its checkpoint.
+            if !is_alive(entry.pid) && !Lock::is_taken(&entry.checkpoint) {
                 let _ = std::fs::remove_file(path);
             }
             None
@@ -185,8 +186,7 @@ impl Client {
         self.json(self.agent.get(self.path(path)), path)
     }
 
-    /// As [`get`](Self::get), whatever the answer's status: `ready` has something to say when it
-    /// is not.
+    /// What the pipeline answers to an order.
     ///
     /// # Errors
     /// As [`get`](Self::get).

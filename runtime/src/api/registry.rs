@@ -26,12 +26,13 @@ pub struct Entry {
     pub started: String,
     /// Where the token is read from, if it is from a file.
     pub token_file: Option<PathBuf>,
-    /// Whether a token is needed.
-    pub token: bool,
 }
 
 /// An entry's files, until it is dropped.
-pub struct Registration(Vec<PathBuf>);
+pub struct Registration {
+    paths: Vec<PathBuf>,
+    run_id: String,
+}
 
 impl Registration {
     /// Writes the entry wherever it can be. The log says where it can't: the API answers all the
@@ -51,15 +52,17 @@ impl Registration {
             Ok(path) => made.push(path),
             Err(error) => tracing::info!(%error, "the API is not noted beside the checkpoint"),
         }
-        Self(made)
+        Self { paths: made, run_id: entry.run_id.clone() }
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        for path in &self.0 {
-            // Whoever takes over has written it anew only after this process has let go.
-            let _ = std::fs::remove_file(path);
+        for path in &self.paths {
+            // The next process may have taken over the checkpoint already.
+            if read(path).is_some_and(|entry| entry.run_id == self.run_id) {
+                let _ = std::fs::remove_file(path);
+            }
         }
     }
 }

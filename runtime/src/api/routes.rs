@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 
 use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
@@ -311,7 +312,7 @@ pub fn router(desk: Arc<Desk>, guard: Guard) -> Router {
     for route in ROUTES {
         router = router.route(route.path, (route.handler)());
     }
-    let router = router.fallback(nothing).method_not_allowed_fallback(nothing);
+    let router = router.fallback(nothing).method_not_allowed_fallback(wrong_method);
     router.layer(from_fn_with_state(guard, check)).with_state(desk)
 }
 
@@ -320,7 +321,13 @@ async fn nothing() -> Response {
     Failure::answer(StatusCode::NOT_FOUND, message)
 }
 
+async fn wrong_method() -> Response {
+    let message = "this is asked by another method: GET /openapi.json says by which";
+    Failure::answer(StatusCode::METHOD_NOT_ALLOWED, message)
+}
+
 type Answered = Result<Response>;
+type Asked<T> = std::result::Result<Query<T>, QueryRejection>;
 
 async fn status(State(desk): State<Arc<Desk>>) -> Answered {
     Ok(Json(desk.status()?).into_response())
@@ -335,10 +342,11 @@ struct Recent {
     limit: Option<usize>,
 }
 
-async fn recent(State(desk): State<Arc<Desk>>, Query(query): Query<Recent>) -> Response {
+async fn recent(State(desk): State<Arc<Desk>>, query: Asked<Recent>) -> Answered {
+    let query = asked(query)?;
     let recent = desk.log.recent(query.limit.unwrap_or(REMEMBERED));
     let recent: Vec<&StreamingQueryProgress> = recent.iter().map(|progress| &**progress).collect();
-    Json(recent).into_response()
+    Ok(Json(recent).into_response())
 }
 
 async fn prometheus(State(desk): State<Arc<Desk>>) -> Answered {
@@ -406,8 +414,9 @@ struct Tapping {
 async fn tap(
     State(desk): State<Arc<Desk>>,
     Path(port): Path<String>,
-    Query(query): Query<Tapping>,
+    query: Asked<Tapping>,
 ) -> Answered {
+    let query = asked(query)?;
     let ports = resolve(&desk.plan, &port)?;
     let place = TAPS.clone().try_acquire_owned();
     let place = place.map_err(|_| {
@@ -431,6 +440,12 @@ async fn tap(
     thread.map_err(|e| Error::unavailable("cannot start a thread").with(e))?;
     let body = Body::from_stream(ReceiverStream::new(read));
     Ok(([(header::CONTENT_TYPE, JSON_LINES)], body).into_response())
+}
+
+/// What stands behind the question mark of a request.
+fn asked<T>(query: Asked<T>) -> Result<T> {
+    let Query(query) = query.map_err(|e| Error::config("the query can't be read").with(e))?;
+    Ok(query)
 }
 
 /// What a request's body says.

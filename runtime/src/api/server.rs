@@ -113,7 +113,6 @@ impl Api {
             checkpoint: whole(&desk.plan.checkpoint.directory),
             started: desk.run.started.clone(),
             token_file: self.token_file.as_deref().map(whole),
-            token: self.token.is_some(),
         };
         let (stop, stopped) = oneshot::channel();
         let own = desk.clone();
