@@ -177,6 +177,16 @@ pub fn screen(status: &Value, before: Option<&Value>) -> String {
     text
 }
 
+/// What a plugin takes, in a few words.
+fn plugin(counted: &Value) -> Option<String> {
+    let peak = indicatif::BinaryBytes(counted["memory_peak_bytes"].as_u64()?);
+    let failures = counted["failures"].as_object();
+    let failed: u64 = failures.into_iter().flatten().filter_map(|(_, calls)| calls.as_u64()).sum();
+    let failed =
+        if failed > 0 { format!(", {} calls failed", count(failed)) } else { String::new() };
+    Some(format!("{} instances of at most {peak}{failed}", counted["instances"]))
+}
+
 /// An answer to GET /v1/status.
 struct View<'a>(&'a Value);
 
@@ -272,6 +282,7 @@ impl View<'_> {
             if let Some(waiting) = counted["queue"]["waiting"].as_u64().filter(|rows| *rows > 0) {
                 notes.push(format!("waiting {}", count(waiting)));
             }
+            notes.extend(plugin(&counted["plugin"]));
             rows.push(format!(
                 "{name:<width$} {:<11} {:>13} {:>9} {:>13} {busy:>8}  {}",
                 node["kind"].as_str().unwrap_or_default(),
