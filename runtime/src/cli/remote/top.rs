@@ -19,6 +19,9 @@ use crate::api::Client;
 use crate::error::{Error, Result};
 use crate::swap::TrialReport;
 
+/// Columns and lines of a terminal that does not tell.
+const UNKNOWN_SIZE: (u16, u16) = (120, 40);
+
 #[derive(Args)]
 pub struct TopArguments {
     #[command(flatten)]
@@ -83,7 +86,11 @@ fn is_end(key: KeyEvent) -> bool {
 }
 
 fn draw(text: &str) -> std::io::Result<()> {
-    let (width, height) = size()?;
+    // Some terminals do not know how large they are.
+    let (width, height) = match size()? {
+        (0, _) | (_, 0) => UNKNOWN_SIZE,
+        known => known,
+    };
     let mut out = stdout().lock();
     queue!(out, cursor::MoveTo(0, 0))?;
     for line in text.lines().take(usize::from(height).saturating_sub(1)) {
@@ -273,6 +280,11 @@ impl View<'_> {
                 .map(|(port, rows)| (port, rows.as_u64().unwrap_or_default()))
                 .collect();
             let out: u64 = ports.iter().map(|(_, rows)| rows).sum();
+            // The way of dead letters is of no interest while there are none.
+            let is_aside = node["kind"] == "letters" || name == "sink.dead_letters";
+            if is_aside && self.number(&at("rows_in")) == 0 {
+                continue;
+            }
             let several = ports.iter().filter(|(port, rows)| *port != "main" && *rows > 0);
             let mut notes: Vec<String> =
                 several.map(|(port, rows)| format!("{port} {}", count(*rows))).collect();
