@@ -29,6 +29,18 @@ impl ErrorKind {
         Self::Internal,
     ];
 
+    /// In a word, for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Plugin => "plugin",
+            Self::Unavailable => "unavailable",
+            Self::Corrupt => "corrupt",
+            Self::Fenced => "fenced",
+            Self::Internal => "internal",
+        }
+    }
+
     /// The exit code of a command that ends so.
     pub fn exit_code(self) -> u8 {
         match self {

@@ -9,6 +9,7 @@ pub mod cli;
 pub mod pipeline;
 
 pub mod again;
+mod api;
 pub mod job;
 mod query;
 mod report;

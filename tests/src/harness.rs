@@ -212,6 +212,8 @@ impl Sandbox {
         let mut command = Command::new(binary());
         command.current_dir(self.directory.path()).args(arguments).env_remove("MILLRACE_LOG");
         command.env("MILLRACE_STORE", self.path("store"));
+        // Pipelines are found by their names among those of the same test.
+        command.env("XDG_RUNTIME_DIR", self.path("run")).env_remove("MILLRACE_API_TOKEN");
         command
     }
 

@@ -6,6 +6,7 @@ mod full_disk;
 mod harness;
 
 mod again;
+mod api;
 mod boundary;
 mod checkpoints;
 mod checks;

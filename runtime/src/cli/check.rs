@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{self, CheckFailure, Pipeline};
-use crate::plan::{NodeKind, Plan};
+use crate::plan::Plan;
 
 /// Prints what is wrong with a pipeline, or what it does.
 pub fn check(file: &Path) -> Result<ExitCode> {
@@ -57,20 +57,7 @@ fn describe(plan: &Plan) -> String {
                 format!("{}.{}", from.name, from.ports[input.port].name)
             })
             .collect();
-        let kind = match &node.kind {
-            NodeKind::Source(_) => "source",
-            NodeKind::Decode(_) => "decode",
-            NodeKind::Plugin(_) => "plugin",
-            NodeKind::Project(_) => "sql",
-            NodeKind::Lookup(_) => "lookup",
-            NodeKind::Window(_) => "aggregate",
-            NodeKind::Dedup(_) => "deduplicate",
-            NodeKind::Keyed(_) => "keyed",
-            NodeKind::Records(_) => "records",
-            NodeKind::Queue(_) => "queue",
-            NodeKind::Letters(_) => "letters",
-            NodeKind::Sink(_) => "sink",
-        };
+        let kind = node.kind.name();
         let from =
             if inputs.is_empty() { String::new() } else { format!("  <- {}", inputs.join(", ")) };
         text.push_str(&format!("\n{kind:<7} {}{from}\n", node.name));

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::check::load_or_fail;
 use super::query::{answer, open, print};
+use super::remote::{Target, checkpoint_now};
 use crate::checkpoint::Recovered;
 use crate::epoch::Epoch;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,6 +19,8 @@ use crate::storage::LocalStorage;
 
 #[derive(Subcommand)]
 pub enum CheckpointCommand {
+    /// End an epoch of a running pipeline now, and wait until it is durable.
+    Now(Target),
     /// Show the epochs that one can go back to.
     List {
         /// The pipeline file.
@@ -50,6 +53,7 @@ pub enum CheckpointCommand {
 
 pub fn checkpoint(command: CheckpointCommand) -> Result<ExitCode> {
     match command {
+        CheckpointCommand::Now(target) => checkpoint_now(&target),
         CheckpointCommand::List { file, json } => {
             let plan = load_or_fail(&file)?.plan;
             answer(&plan, &Query::Epochs, &mut |epoch| {

@@ -12,6 +12,7 @@ mod plugin;
 mod progress;
 mod query;
 mod ready;
+mod remote;
 mod replay;
 mod run;
 mod state;
@@ -37,7 +38,8 @@ Exit codes:
   70 a bug in Millrace
 
 MILLRACE_LOG sets the log's level (error, warn, info, debug), or levels by module.
-MILLRACE_PLUGIN_PATH names more directories with plugins, MILLRACE_STORE the store of plugins.";
+MILLRACE_PLUGIN_PATH names more directories with plugins, MILLRACE_STORE the store of plugins.
+MILLRACE_API_TOKEN has the token of a pipeline's API.";
 
 /// A stream runtime in one binary: exactly-once rows through sandboxed WebAssembly plugins.
 #[derive(Parser)]
@@ -53,6 +55,22 @@ enum Command {
     Run(run::RunArguments),
     /// Ask whether the process that runs a pipeline does its work: exit code 0 if so, else 4.
     Ready(ready::ReadyArguments),
+    /// Show which pipelines run, or how one is.
+    Status(remote::StatusArguments),
+    /// Watch a running pipeline at work.
+    Top(remote::TopArguments),
+    /// Show rows of a running pipeline as they pass by.
+    Tap(remote::TapArguments),
+    /// Stop a running pipeline in good order.
+    Stop(remote::StopArguments),
+    /// Run another version of a step or table in a running pipeline, from an epoch's barrier on.
+    Swap(remote::SwapArguments),
+    /// Let a candidate do all of the work.
+    Promote(remote::DecideArguments),
+    /// Take a candidate back or, without one, go back to the version before.
+    Rollback(remote::DecideArguments),
+    /// Show what was swapped, and how candidates are doing.
+    Swaps(remote::SwapsArguments),
     /// Check a pipeline file, its plugins included, without starting anything.
     Check {
         /// The pipeline file.
@@ -88,6 +106,14 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(run) => run::run(&run),
         Command::Ready(ready) => ready::ready(&ready),
+        Command::Status(status) => remote::status(&status),
+        Command::Top(top) => remote::top(&top),
+        Command::Tap(tap) => remote::tap(&tap),
+        Command::Stop(stop) => remote::stop(&stop),
+        Command::Swap(swap) => remote::swap(&swap),
+        Command::Promote(promote) => remote::promote(&promote),
+        Command::Rollback(rollback) => remote::rollback(&rollback),
+        Command::Swaps(swaps) => remote::swaps(&swaps),
         Command::Check { file } => check::check(&file),
         Command::Schema => schema(),
         Command::Plugin(command) => plugin::plugin(command),

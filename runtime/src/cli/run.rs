@@ -1,21 +1,24 @@
 //! `millrace run`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 use crossbeam_channel::{Receiver, bounded};
+use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::check::load;
 use super::progress::Terminal;
+use crate::api::{Api, Logged, Running, Served};
 use crate::checkpoint::branch;
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
-use crate::job::{self, JobOptions};
-use crate::plan::Plan;
+use crate::job::{self, JobOptions, Status, Summary};
+use crate::plan::{ApiPlan, Plan};
 use crate::plugin::PluginHost;
 use crate::sink::Outcome;
 
@@ -47,6 +50,16 @@ pub struct RunArguments {
     /// NAME=unpublished.
     #[arg(long, value_name = "SINK=OUTCOME", value_parser = outcome)]
     outcome: Vec<(String, Outcome)>,
+    /// Where the API listens: a port of this machine, or an address with a port. Port 0 is any that
+    /// is free, which is the default. It counts before [api] in the file.
+    #[arg(long, value_name = "ADDRESS", value_parser = ApiPlan::address)]
+    listen: Option<SocketAddr>,
+    /// A file with the token that every request to the API must have.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Run without an API: nobody can ask or tell the pipeline anything.
+    #[arg(long, conflicts_with_all = ["listen", "token_file"])]
+    no_api: bool,
 }
 
 fn outcome(text: &str) -> Result<(String, Outcome), String> {
@@ -89,8 +102,55 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode> {
     options.forget_sources = arguments.forget.clone();
     options.outcomes = arguments.outcome.iter().cloned().collect();
     options.replan = Some(pipeline.blueprint.clone());
+    let plan = Arc::new(pipeline.plan);
+    let api = serve(arguments, &plan, &mut options)?;
     let mut terminal = Terminal::new(arguments.json, arguments.quiet);
-    execute(&pipeline.plan, &pipeline.plugins, &options, &mut terminal)
+    let ended = match &api {
+        Some(api) => {
+            let mut logged = Logged { log: &api.log, other: &mut terminal };
+            job::run(&plan, &pipeline.plugins, &options, &mut logged)
+        }
+        None => job::run(&plan, &pipeline.plugins, &options, &mut terminal),
+    };
+    // Whoever looks at the end sees all of it.
+    drop(api);
+    report(&plan, ended, &terminal)
+}
+
+/// Lets the pipeline be asked, unless it should not be.
+fn serve(
+    arguments: &RunArguments,
+    plan: &Arc<Plan>,
+    options: &mut JobOptions,
+) -> Result<Option<Running>> {
+    let mut wanted = plan.api.clone();
+    wanted.listen = arguments.listen.unwrap_or(wanted.listen);
+    wanted.token_file = arguments.token_file.clone().or(wanted.token_file);
+    let asked_for = arguments.listen.is_some() || arguments.token_file.is_some();
+    if arguments.no_api || !(wanted.enabled || asked_for) {
+        return Ok(None);
+    }
+    let api = match Api::bind(&wanted) {
+        Ok(api) => api,
+        // A machine without a loopback runs pipelines all the same.
+        Err(error) if wanted.listen.port() == 0 && wanted.listen.ip().is_loopback() => {
+            if wanted.token_file.is_some() {
+                return Err(error);
+            }
+            tracing::warn!(%error, "no API");
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    match (arguments.json, arguments.quiet) {
+        (true, _) => eprintln!("{}", json!({ "event": "api", "url": api.url })),
+        (false, true) => {}
+        (false, false) => eprintln!("{}: API at {} (`millrace top {0}`)", plan.name, api.url),
+    }
+    let status = Arc::new(Status::new(plan));
+    options.status = Some(status.clone());
+    let (plan, file) = (plan.clone(), arguments.file.clone());
+    Ok(Some(api.serve(Served { plan, status, remote: options.remote.0.clone(), file })?))
 }
 
 /// Runs a plan and reports how it ended.
@@ -101,6 +161,10 @@ pub fn execute(
     terminal: &mut Terminal,
 ) -> Result<ExitCode> {
     let ended = job::run(plan, plugins, options, terminal);
+    report(plan, ended, terminal)
+}
+
+fn report(plan: &Plan, ended: Result<Summary>, terminal: &Terminal) -> Result<ExitCode> {
     terminal.clear();
     terminal.summary(plan, &ended?);
     Ok(ExitCode::SUCCESS)

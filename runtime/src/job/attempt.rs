@@ -86,7 +86,7 @@ pub fn run(
     };
     let tasks = spawner.spawn(&reports)?;
     drop(reports);
-    own.status.running(&metrics, recovered.epoch);
+    own.status.running(&metrics, recovered.epoch, &recovered.id);
     let restarts = own.status.restarts();
     let mut coordinator = Coordinator {
         plan,

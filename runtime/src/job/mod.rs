@@ -147,16 +147,18 @@ pub fn run(
     }
 }
 
-/// Waits for a next try. Whether the job is stopped instead.
+/// Whether the job is told to end while it waits for its next try. Whoever wants anything else is
+/// told by the end of their channel that nothing came of it.
 fn is_stopped_within(wait: Duration, options: &JobOptions) -> bool {
     let until = Instant::now() + wait;
     loop {
         select! {
             recv(options.stop) -> _ => return true,
             recv(options.remote.1) -> command => match command {
-                Ok(Command::Stop) | Err(_) => return true,
-                // Whoever waits for an answer hears that there is none.
-                Ok(_) => {}
+                Ok(Command::Stop) => return true,
+                Ok(Command::Checkpoint(_) | Command::Change(_) | Command::Decide(..)) => {}
+                // The remote is as old as the job.
+                Err(_) => return true,
             },
             default(until.saturating_duration_since(Instant::now())) => return false,
         }

@@ -1,5 +1,6 @@
 //! What may be asked of a running job, from any thread.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -92,6 +93,11 @@ impl Remote {
     /// If they can't be read.
     pub fn swaps(&self) -> Result<Vec<SwapRecord>> {
         self.deployments()?.history()
+    }
+
+    /// The digest of the component that each step and each function runs.
+    pub fn digests(&self) -> BTreeMap<String, String> {
+        self.deployments().map(|deployments| deployments.digests()).unwrap_or_default()
     }
 
     /// How the candidates are doing.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Counter, Observations, Observed, SharedObservations, Unobserved};
@@ -171,7 +172,7 @@ impl PluginMetrics {
 }
 
 /// [`PluginMetrics`] at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PluginCounts {
     /// Calls with rows, states or timers, those that failed among them. Starting is no call.
     pub calls: u64,

@@ -262,6 +262,24 @@ pub enum NodeKind {
 }
 
 impl NodeKind {
+    /// What it is, in a word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Source(_) => "source",
+            Self::Decode(_) => "decode",
+            Self::Plugin(_) => "plugin",
+            Self::Project(_) => "sql",
+            Self::Lookup(_) => "lookup",
+            Self::Window(_) => "aggregate",
+            Self::Dedup(_) => "deduplicate",
+            Self::Keyed(_) => "keyed",
+            Self::Records(_) => "records",
+            Self::Queue(_) => "queue",
+            Self::Letters(_) => "letters",
+            Self::Sink(_) => "sink",
+        }
+    }
+
     /// The expressions over its input by which a step with state is partitioned: all rows of a
     /// key meet in one task. `None`: the node runs wherever its rows are.
     pub fn keys(&self) -> Option<&[Arc<dyn PhysicalExpr>]> {

@@ -20,6 +20,7 @@ mod steps;
 mod time;
 
 pub use build::{checkpoint_directory, plan};
+pub use names::split;
 pub(crate) use names::{ERRORS, is_name};
 pub use plugin::{plan_keyed, plan_plugin};
 pub use replay::plan_replay;

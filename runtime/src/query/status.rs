@@ -3,6 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::epoch::Epoch;
@@ -32,6 +33,8 @@ struct Now {
     /// Of the current try, or of the last one.
     metrics: Option<Arc<Metrics>>,
     epoch: Epoch,
+    /// The checkpoint's id.
+    checkpoint: Option<String>,
 }
 
 /// Whether the checkpoint is this job's.
@@ -68,7 +71,7 @@ pub struct Restart {
 }
 
 /// The answer to [`Query::Ready`](super::Query::Ready).
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Readiness {
     pub ready: bool,
     /// `starting`, `running` or `restarting`.
@@ -81,7 +84,7 @@ pub struct Readiness {
 }
 
 /// A source or sink that does not answer, or the job itself.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DownNode {
     pub node: Option<String>,
     pub reason: String,
@@ -96,6 +99,7 @@ impl Status {
             claim: Claimed::NotYet,
             metrics: None,
             epoch: Epoch(0),
+            checkpoint: None,
         };
         Self {
             nodes: plan.nodes.iter().map(|n| (n.name.clone(), Arc::default())).collect(),
@@ -152,8 +156,9 @@ impl Status {
     }
 
     /// Everything is open, and counted here; the last committed epoch is `epoch`.
-    pub fn running(&self, metrics: &Arc<Metrics>, epoch: Epoch) {
+    pub fn running(&self, metrics: &Arc<Metrics>, epoch: Epoch, checkpoint: &str) {
         let mut now = self.lock();
+        now.checkpoint = Some(checkpoint.to_owned());
         now.phase = Phase::Running;
         now.metrics = Some(metrics.clone());
         now.epoch = epoch;
@@ -162,6 +167,11 @@ impl Status {
     /// An epoch was committed.
     pub fn committed(&self, epoch: Epoch) {
         self.lock().epoch = epoch;
+    }
+
+    /// The id of the checkpoint, once it was opened.
+    pub fn checkpoint_id(&self) -> Option<String> {
+        self.lock().checkpoint.clone()
     }
 
     /// The counters and the last committed epoch, once everything was open.

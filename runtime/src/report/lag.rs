@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use indicatif::HumanCount;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::metrics::{Lag, Metrics, SourceMetrics};
@@ -11,7 +12,7 @@ use crate::plan::{NodeKind, Plan};
 
 /// A source that knows how far it is behind. Names as in Kafka's consumer metrics and in Spark's
 /// StreamingQueryProgress.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct SourceReport {
     /// Records that are there and not read, over all partitions.
     records_lag: u64,
@@ -26,7 +27,7 @@ pub struct SourceReport {
     partitions: BTreeMap<String, PartitionReport>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct PartitionReport {
     /// The offset that is read next.
     end_offset: u64,

@@ -7,6 +7,7 @@ pub use lag::behind;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::epoch::Epoch;
@@ -17,7 +18,7 @@ use crate::time::Watermark;
 use lag::SourceReport;
 
 /// Rows in and out of a whole pipeline.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Totals {
     pub rows_in: u64,
     pub rows_out: u64,
@@ -43,7 +44,7 @@ impl Totals {
 }
 
 /// A pipeline and its nodes.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Report<'a> {
     name: &'a str,
     epoch: u64,
@@ -103,7 +104,7 @@ impl<'a> Report<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct NodeReport<'a> {
     rows_in: u64,
     ports: BTreeMap<&'a str, u64>,
@@ -123,7 +124,7 @@ struct NodeReport<'a> {
 }
 
 /// Rows that come to their step again.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct QueueReport {
     waiting: u64,
     retried: u64,
@@ -141,7 +142,7 @@ impl QueueReport {
 }
 
 /// Whether what a source or sink needs of the outside answers.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct HealthReport {
     up: bool,
     /// Since when it is down, in RFC 3339, and why.
@@ -161,7 +162,7 @@ impl HealthReport {
 }
 
 /// What the job started again for.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LastRestart<'a> {
     /// RFC 3339.
     at: Option<String>,
@@ -179,7 +180,7 @@ impl<'a> LastRestart<'a> {
 }
 
 /// How far event time has come at a node.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct EventTime {
     /// RFC 3339; `end` once no more rows can come. `null` before the first row.
     watermark: Option<String>,
@@ -203,7 +204,7 @@ impl EventTime {
 }
 
 /// Linux keeps it in the process's status, in kB.
-fn memory_peak_bytes() -> Option<u64> {
+pub fn memory_peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)

@@ -1,9 +1,10 @@
 //! What a candidate may do worse than the current version before it is taken back.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Bounds on a candidate. Passing one rolls it back, but for a shadow, which does no harm.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bounds {
     /// So many calls may fail on rows that the current version can process: traps, deadlines, lies

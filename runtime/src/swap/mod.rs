@@ -9,13 +9,14 @@ mod trial;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use bounds::Bounds;
-pub use trial::{Difference, Sample, Side, Trial, TrialReport};
+pub use trial::{Counted, Difference, Sample, Side, Trial, TrialReport};
 
 /// What is to be swapped, for what, and how.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SwapRequest {
     /// A step or table.
@@ -37,7 +38,7 @@ pub struct SwapRequest {
 }
 
 /// What the new version does at first.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// All of the work. The old one stands by for as long as the bounds say.
@@ -50,7 +51,7 @@ pub enum Mode {
 }
 
 /// What becomes of a candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It is the current version from now on.
@@ -60,7 +61,7 @@ pub enum Verdict {
 }
 
 /// A version of a part.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Version {
     /// As it was asked for: a component, or a table's path.
     pub name: String,
@@ -72,7 +73,7 @@ pub struct Version {
 }
 
 /// A swap, from when it took effect.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SwapRecord {
     /// Grows from swap to swap of a checkpoint.
     pub id: u64,
@@ -93,7 +94,7 @@ pub struct SwapRecord {
 }
 
 /// What has become of a swap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The old one stands by, or works too.
@@ -105,7 +106,7 @@ pub enum Outcome {
     Superseded,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SwapEnd {
     pub epoch: u64,
     pub at_ms: i64,
@@ -119,7 +120,7 @@ pub struct SwapEnd {
 pub type Deployed = BTreeMap<String, Placed>;
 
 /// What runs of one part.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Placed {
     /// What the file said at the swap. Once it says something else, the file counts.
     pub file: Version,
@@ -130,7 +131,7 @@ pub struct Placed {
 }
 
 /// A candidate, as the checkpoint has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OnTrial {
     /// Of its swap.
     pub id: u64,

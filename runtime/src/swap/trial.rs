@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Bounds, Mode};
@@ -79,7 +80,7 @@ pub struct Trial {
 }
 
 /// How a trial is going.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrialReport {
     /// Of its swap.
     pub id: u64,
@@ -95,7 +96,7 @@ pub struct TrialReport {
 }
 
 /// What one version has done during a trial.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Counted {
     pub calls: u64,
     pub rows: u64,
@@ -108,7 +109,7 @@ pub struct Counted {
 }
 
 /// A row for which the candidate gave something else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// The row's partition and number, as far as there is one.
     pub row: String,
