@@ -15,7 +15,6 @@ mod crash;
 mod flights;
 mod functions;
 mod hostile;
-mod hostile_keyed;
 mod kafka;
 mod keyed;
 mod keyed_operator;

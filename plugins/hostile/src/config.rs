@@ -41,6 +41,12 @@ pub enum Mode {
     ManyErrors,
     LogFlood,
     Unavailable,
+    Slow,
+    Erratic,
+    Leak,
+    HugeFailure,
+    HugePanic,
+    RepeatRows,
 
     // Lies about columns.
     ShortBuffer,
@@ -65,6 +71,10 @@ pub enum Mode {
     BadPortName,
     UnknownRead,
     DuplicateColumn,
+    ManyPorts,
+    HugeName,
+    HugeRefusal,
+    ManyRefusals,
 }
 
 impl Mode {

@@ -6,11 +6,15 @@
 #[cfg(target_family = "wasm")]
 mod component;
 mod config;
+#[cfg(target_family = "wasm")]
+mod doctored;
+mod function;
 mod keyed;
 #[cfg(target_family = "wasm")]
 mod lies;
 mod plugin;
 
 pub use config::{Config, Mode};
+pub use function::{FunctionConfig, FunctionMode, HostileFunction};
 pub use keyed::{HostileKeyed, KeyedConfig, KeyedMode};
 pub use plugin::Hostile;

@@ -9,6 +9,10 @@ use crate::{Config, Mode};
 
 /// A gibibyte, the most that `huge_output` tries to return.
 const HUGE_BYTES: usize = 1 << 30;
+/// As often `repeat_rows` returns each row, as often as may be.
+const REPETITIONS: usize = 1024;
+const MANY_PORTS: usize = 100_000;
+const HUGE_NAME_BYTES: usize = 10_000_000;
 
 /// What to lie about in `process`, and when.
 pub struct Lie {
@@ -36,7 +40,8 @@ impl Lie {
             | Mode::RowOnPortAndErrors
             | Mode::RowOutOfRange
             | Mode::PortOutOfRange
-            | Mode::PortTwice => lie_about_rows(self.mode, output, rows),
+            | Mode::PortTwice
+            | Mode::RepeatRows => lie_about_rows(self.mode, output, rows),
             _ => {
                 if let Some(main) = output.ports.first_mut() {
                     lie_about_columns(self.mode, &mut main.columns, rows);
@@ -53,6 +58,11 @@ pub fn lie_in_description(mode: Mode, description: &mut wit::Description) {
         Mode::BadPortName => main.name = "Not A Port".into(),
         Mode::UnknownRead => description.reads.push("no_such_column".into()),
         Mode::DuplicateColumn => main.adds.extend(main.adds.first().cloned()),
+        Mode::ManyPorts => {
+            let port = |at| wit::Port { name: format!("p{at}"), ..main.clone() };
+            description.ports = (0..MANY_PORTS).map(port).collect();
+        }
+        Mode::HugeName => main.name = "x".repeat(HUGE_NAME_BYTES),
         _ => {}
     }
 }
@@ -63,6 +73,12 @@ fn lie_about_rows(mode: Mode, output: &mut wit::Output, rows: u32) {
         Mode::RowOutOfRange => main.rows = wit::Selection::Rows((1..=rows).collect()),
         Mode::PortOutOfRange => main.port = 1000,
         Mode::PortTwice => output.ports.extend_from_within(..),
+        Mode::RepeatRows => {
+            let count = rows as usize * REPETITIONS;
+            main.rows = wit::Selection::Rows((0..count).map(|at| at as u32 % rows).collect());
+            main.columns.nodes[0] = wit::Node { length: count as u32, null_count: 0 };
+            main.columns.buffers = vec![Vec::new(), vec![0; count * 8]];
+        }
         Mode::BadErrorRow => output.errors.push(row_error(rows, "refused")),
         Mode::BadErrorCode => {
             output.ports.clear();

@@ -11,20 +11,34 @@ const HUGE_MESSAGE_BYTES: usize = 10_000_000;
 const ERRORS_OF_A_ROW: usize = 200_000;
 const LOG_LINES: usize = 100_000;
 const MEMORY_STEP_BYTES: usize = 1 << 20;
+/// Of every so many calls of an instance `erratic` fails one.
+const CALLS_TO_FAILURE: u32 = 3;
+/// What `leak` loses with each call.
+const LEAK_BYTES: usize = 2 << 20;
+/// What `slow` does for a row.
+const SLOW_STEPS: u64 = 5_000_000;
+const MANY_REFUSALS: usize = 100_000;
 
 /// Adds `m` = 2 * `n`, and misbehaves at the first row that its configuration names.
 pub struct Hostile {
     config: Config,
     /// Calls that have refused rows as unavailable.
     refused: u32,
+    calls: u32,
 }
 
 impl Transform for Hostile {
     type Config = Config;
 
     fn start(config: Config, input: &Schema) -> Result<(Self, Description), ConfigErrors> {
-        if config.mode == Mode::LoopInStart {
-            endless();
+        match config.mode {
+            Mode::LoopInStart => endless(),
+            Mode::HugeRefusal => return Err(refusal("x".repeat(HUGE_MESSAGE_BYTES)).into()),
+            Mode::ManyRefusals => {
+                let refusals = (0..MANY_REFUSALS).map(|n| refusal(format!("refusal {n}")));
+                return Err(ConfigErrors(refusals.collect()));
+            }
+            _ => {}
         }
         match input.field_with_name(&config.column).map(Field::data_type) {
             Ok(DataType::Int64) => {}
@@ -39,15 +53,19 @@ impl Transform for Hostile {
         }
         let description =
             Description::reads([config.column.as_str()]).port(Port::new("main").adds(adds));
-        Ok((Self { config, refused: 0 }, description))
+        Ok((Self { config, refused: 0, calls: 0 }, description))
     }
 
     fn process(&mut self, batch: &RecordBatch, out: &mut Output) -> Result<(), Failure> {
+        self.calls += 1;
         let numbers = batch.int64(&self.config.column)?;
         let rows = batch.num_rows() as u32;
         let hit = (0..rows).find(|row| self.is_hit(numbers, *row as usize));
         if let Some(row) = hit {
             self.misbehave(numbers, row as usize)?;
+        }
+        if self.config.mode == Mode::Slow {
+            (0..rows).filter(|row| self.is_hit(numbers, *row as usize)).for_each(|_| tarry());
         }
         match (self.config.mode, hit) {
             (Mode::HugeError | Mode::ManyErrors, Some(hit)) => {
@@ -85,6 +103,12 @@ impl Hostile {
             Mode::Loop => endless(),
             Mode::Memory => exhaust(),
             Mode::Panic => panic!("the value {value} is poison"),
+            Mode::HugePanic => panic!("{}", "x".repeat(HUGE_MESSAGE_BYTES)),
+            Mode::HugeFailure => return Err(Failure("x".repeat(HUGE_MESSAGE_BYTES))),
+            Mode::Erratic if self.calls.is_multiple_of(CALLS_TO_FAILURE) => {
+                panic!("call {} is one too many", self.calls)
+            }
+            Mode::Leak => drop(black_box(vec![1_u8; LEAK_BYTES].leak())),
             Mode::Fail => return Err(Failure(format!("the value {value} can't be taken"))),
             Mode::Stack => {
                 black_box(recurse(0));
@@ -123,21 +147,32 @@ impl Hostile {
     }
 }
 
-fn endless() -> ! {
+fn refusal(message: String) -> ConfigError {
+    ConfigError { path: String::new(), message }
+}
+
+/// Takes a few milliseconds.
+pub fn tarry() {
+    (0..SLOW_STEPS).for_each(|step| {
+        black_box(step);
+    });
+}
+
+pub fn endless() -> ! {
     loop {
         black_box(());
     }
 }
 
 /// Allocates until an allocation fails, which is a trap.
-fn exhaust() -> ! {
+pub fn exhaust() -> ! {
     loop {
         black_box(vec![1_u8; MEMORY_STEP_BYTES].leak());
     }
 }
 
 #[expect(unconditional_recursion)]
-fn recurse(depth: u64) -> u64 {
+pub fn recurse(depth: u64) -> u64 {
     // The frame must be needed after the call, or the recursion would become a loop.
     let frame = black_box([depth; 32]);
     recurse(depth + 1) + black_box(frame)[0]

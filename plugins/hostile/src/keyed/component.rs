@@ -9,6 +9,12 @@ use millrace_plugin::guest;
 
 use super::{HostileKeyed, KeyedConfig, KeyedMode};
 
+/// As much as one value of large state may have.
+const LARGE_VALUE_BYTES: usize = 16 << 20;
+/// The state of one key, in `state_bomb`.
+const STATE_BYTES: usize = 100_000_000;
+const KEYS_AGAIN: usize = 100_000;
+
 struct Started {
     instance: guest::KeyedInstance<HostileKeyed>,
     config: KeyedConfig,
@@ -35,9 +41,13 @@ impl wit::Guest for Component {
         key: Vec<String>,
     ) -> Result<wit::KeyedDescription, Vec<types::ConfigError>> {
         let (instance, description) = guest::start_keyed::<HostileKeyed>(&config, input, &key)?;
-        let config = serde_json::from_str(&config).map_err(|e| {
+        let config: KeyedConfig = serde_json::from_str(&config).map_err(|e| {
             vec![types::ConfigError { path: String::new(), message: e.to_string() }]
         })?;
+        let mut description = description;
+        if config.mode == KeyedMode::WantsKeysAgain {
+            description.keys = vec![key[0].clone(); KEYS_AGAIN];
+        }
         STARTED.set(Some(Started { instance, config }));
         Ok(description)
     }
@@ -74,6 +84,10 @@ fn is_due(config: &KeyedConfig, input: &wit::KeyedBatch) -> bool {
 fn ask(mode: KeyedMode, keys: u32) {
     match mode {
         KeyedMode::LargeKeyOutOfRange => drop(state::map_get(keys, "map", b"entry")),
+        KeyedMode::LargeStateBomb => {
+            let value = vec![1; LARGE_VALUE_BYTES];
+            (0..1000_u32).for_each(|entry| state::map_put(0, "bomb", &entry.to_le_bytes(), &value));
+        }
         KeyedMode::LargeNameTooLong => drop(state::map_get(0, &"x".repeat(257), b"entry")),
         _ => {}
     }
@@ -97,6 +111,14 @@ fn tell(mode: KeyedMode, output: &mut wit::KeyedOutput, rows: u32, keys: u32) {
         KeyedMode::BadNullCount => output.states.nodes[0].null_count += 1,
         KeyedMode::TimerOutOfRange => output.timers.push(timer(keys, 0)),
         KeyedMode::TimerTwice => output.timers.extend([timer(0, 7), timer(0, 7)]),
+        KeyedMode::TimerBomb => output.timers.extend((100..1_000_100).map(|id| timer(0, id))),
+        KeyedMode::StateBomb => {
+            output.changed = vec![0];
+            let node = types::Node { length: 1, null_count: 0 };
+            let end = (STATE_BYTES as i32).to_le_bytes();
+            let buffers = vec![Vec::new(), [[0; 4], end].concat(), vec![1; STATE_BYTES]];
+            output.states = types::Columns { nodes: vec![node], buffers };
+        }
         KeyedMode::ManyTimers => output.timers.extend((100..200).map(|id| timer(0, id))),
         KeyedMode::KeyRowOutOfRange => {
             if let Some(main) = output.ports.first_mut() {

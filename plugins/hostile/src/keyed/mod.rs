@@ -35,6 +35,14 @@ pub enum KeyedMode {
     Loop,
     /// Returns before it has handled all keys.
     Hasty,
+    /// Takes a few milliseconds for each row that is poison.
+    Slow,
+
+    // What takes more of the host than its share.
+    StateBomb,
+    LargeStateBomb,
+    TimerBomb,
+    WantsKeysAgain,
 
     // Lies about states.
     ChangedOutOfRange,
@@ -163,6 +171,10 @@ impl HostileKeyed {
         match self.config.mode {
             KeyedMode::Panic => panic!("the value {number} is poison"),
             KeyedMode::Fail => Err(Failure(format!("the value {number} can't be taken"))),
+            KeyedMode::Slow => {
+                crate::plugin::tarry();
+                Ok(())
+            }
             KeyedMode::Loop => loop {
                 std::hint::black_box(());
             },
