@@ -14,7 +14,10 @@ mod cli;
 mod crash;
 mod flights;
 mod functions;
-mod hostile;
+mod hostile {
+    mod keyed;
+    mod transform;
+}
 mod kafka;
 mod keyed;
 mod keyed_operator;

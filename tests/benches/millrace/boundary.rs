@@ -5,7 +5,7 @@ use std::time::Instant;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Fields;
 use millrace::config::LimitsConfig;
-use millrace::plugin::{Crossing, Instance, limits};
+use millrace::plugin::{Crossing, Instance, Sandbox};
 
 use crate::data::{ROWS, eight_columns, host};
 use crate::report::{Report, Target, median};
@@ -18,8 +18,8 @@ pub fn run(report: &mut Report) {
     let path = host.find("bench_guest").expect("`make bench` builds the plugin");
     let loaded = host.load(&path).unwrap();
     let (one, many) = (eight_columns(1), eight_columns(ROWS));
-    let limits = limits(&LimitsConfig::default());
-    let started = loaded.start("bench", limits, "{}", many.schema().fields());
+    let sandbox = Sandbox::trial("bench", &LimitsConfig::default());
+    let started = loaded.start(&sandbox, "{}", many.schema().fields());
     let Ok((mut instance, description)) = started else { panic!("the plugin does not start") };
     assert_eq!(description.reads, ["amount", "fee"]);
     let adds: Fields =

@@ -5,7 +5,7 @@ use std::time::Instant;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Fields;
 use millrace::config::LimitsConfig;
-use millrace::plugin::{Crossing, limits};
+use millrace::plugin::{Crossing, Sandbox};
 use millrace_plugin::{Output, Transform, testing};
 
 use crate::data::{ROWS, eight_columns, host, raw_transactions};
@@ -50,8 +50,8 @@ fn compare<T: Transform>(
         description.reads.iter().map(|name| schema.index_of(name).unwrap()).collect();
     let host = host();
     let loaded = host.load(&host.find(plugin).unwrap()).unwrap();
-    let limits = limits(&LimitsConfig::default());
-    let Ok((mut instance, _)) = loaded.start("bench", limits, config, schema.fields()) else {
+    let sandbox = Sandbox::trial("bench", &LimitsConfig::default());
+    let Ok((mut instance, _)) = loaded.start(&sandbox, config, schema.fields()) else {
         panic!("{plugin} does not start")
     };
     let adds: Vec<Fields> = description.ports.iter().map(|port| port.adds.clone()).collect();
