@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::{Counter, Observations, Observed, SharedObservations, Unobserved};
 
 /// The codes of calls that fail.
-pub const FAILURE_CODES: [&str; 7] =
-    ["trap", "deadline", "memory", "output", "lie", "failed", "instances"];
+pub const FAILURE_CODES: [&str; 8] =
+    ["trap", "deadline", "memory", "output", "state", "lie", "failed", "instances"];
 
 /// What the instances of a plugin have done, over all lanes: of a step or a function, or of one
 /// version of a step's plugin. Counted once per call, whatever its rows.
