@@ -275,7 +275,7 @@ pub struct PluginConfig {
 #[serde(deny_unknown_fields)]
 pub struct RetryConfig {
     /// The codes of row errors that pass by themselves: the plugin's own, and those of calls that
-    /// fail (`deadline`, `memory`, `trap`, `output`, `failed`).
+    /// fail (`deadline`, `memory`, `trap`, `output`, `state`, `failed`).
     pub codes: OneOrMany,
     /// A row comes again so long after it failed. Default: 30s.
     #[serde(default = "default_after", deserialize_with = "values::above_zero")]
@@ -336,6 +336,10 @@ pub struct LimitsConfig {
     /// So many calls may fail one after the other before the plugin counts as failing on
     /// everything. Default: 64.
     pub consecutive_failures: u32,
+    /// Of a plugin with a key: bytes of the state of one key. Default: 16 MiB.
+    pub state: ByteSize,
+    /// Of a plugin with a key: timers of one key at the same time. Default: 64.
+    pub timers: u32,
 }
 
 impl Default for LimitsConfig {
@@ -345,6 +349,8 @@ impl Default for LimitsConfig {
             deadline: Timespan(Duration::from_secs(1)),
             output: ByteSize::mib(64),
             consecutive_failures: 64,
+            state: ByteSize::mib(16),
+            timers: 64,
         }
     }
 }

@@ -8,6 +8,7 @@ use super::artifact::{self, digest};
 use super::bindings::millrace::plugin::types as wit;
 use super::contract::{Wanted, World};
 use super::engine::{MEMORY_MAX, engine};
+use super::host::cut;
 use super::instance::{InstanceLimits, Prepared};
 use super::loaded::{Loaded, StartFailure};
 use super::udf::PluginFunction;
@@ -18,6 +19,11 @@ use crate::plan::{
     Described, DescribedKeyed, DescribedPort, PluginCatalog, PluginRefusal, PluginRequest,
     SqlFunction,
 };
+
+/// A component of Python has some 40 MB.
+const COMPONENT_BYTES_MAX: u64 = 512 << 20;
+const PORTS_MAX: usize = 256;
+const NAME_BYTES_MAX: usize = 256;
 
 /// More directories in which plugins are looked for, separated as in `PATH`.
 const PATH_VARIABLE: &str = "MILLRACE_PLUGIN_PATH";
@@ -104,6 +110,11 @@ impl PluginHost {
     /// # Errors
     /// If it can't be read or is none.
     pub fn load(&self, path: &Path) -> Result<Arc<Loaded>> {
+        let bytes = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?.len();
+        if bytes > COMPONENT_BYTES_MAX {
+            let text = format!("{} cannot be loaded: it has {bytes} bytes", path.display());
+            return Err(Error::plugin(format!("{text}, and {COMPONENT_BYTES_MAX} are allowed")));
+        }
         let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
         let digest = digest(&bytes);
         let mut all = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,7 +170,10 @@ impl PluginHost {
             Some(world) if loaded.prepared.is_some() => loaded
                 .instance(*world, &name, limits(&LimitsConfig::default()))
                 .and_then(|mut instance| instance.about())
-                .map(|about| (about.name, about.version, about.summary))
+                .map(|about| {
+                    let text = |text: String| cut(&text).to_owned();
+                    (text(about.name), text(about.version), text(about.summary))
+                })
                 .map_err(|failure| failure.message),
             _ => Err("it can't be instantiated".to_owned()),
         };
@@ -257,6 +271,13 @@ impl PluginCatalog for PluginHost {
 }
 
 fn ports(ports: Vec<wit::Port>) -> Result<Vec<DescribedPort>, String> {
+    if ports.len() > PORTS_MAX {
+        return Err(format!("it has {} ports, and {PORTS_MAX} are allowed", ports.len()));
+    }
+    if let Some(port) = ports.iter().find(|port| port.name.len() > NAME_BYTES_MAX) {
+        let bytes = port.name.len();
+        return Err(format!("a port's name has {bytes} bytes, and {NAME_BYTES_MAX} are allowed"));
+    }
     let port = |port: wit::Port| {
         let flat: Vec<_> = port.adds.into_iter().map(Into::into).collect();
         let adds =

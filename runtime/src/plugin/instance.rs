@@ -10,7 +10,7 @@ use super::bindings::exports::millrace::plugin as guest;
 use super::bindings::millrace::plugin::{fault, log, state, types};
 use super::contract::World;
 use super::engine::ticks;
-use super::host::{HostState, LargeState, Misuse, cut};
+use super::host::{HostState, LargeState, Misuse, TooMuch, cut};
 use crate::error::{Error, Result};
 
 const BACKTRACE_FRAMES_MAX: usize = 20;
@@ -26,7 +26,8 @@ pub struct InstanceLimits {
 /// Why a call came to nothing. It changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallFailure {
-    /// `trap`, `deadline`, `memory`, `output`, `lie` or `failed`: the code of dead letters.
+    /// `trap`, `deadline`, `memory`, `output`, `state`, `instances`, `lie` or `failed`: the code of
+    /// dead letters.
     pub code: &'static str,
     pub message: String,
     pub backtrace: Option<String>,
@@ -296,6 +297,12 @@ fn failure(
             ("memory", format!("wants more than its {mib} MiB of memory: {root}"))
         }
         None if error.is::<Misuse>() => ("lie", root),
+        None if error.is::<TooMuch>() => ("output", root),
+        None if root.contains("maximum concurrent limit") => {
+            let text = "no room for one more instance in this process: run fewer pipelines in it, \
+                        or with less `parallelism`";
+            ("instances", format!("{text} ({root})"))
+        }
         None => ("lie", format!("returned what can't be: {root}")),
         Some(_) => ("trap", root),
     };

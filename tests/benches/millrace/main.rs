@@ -8,6 +8,7 @@
 
 mod boundary;
 mod data;
+mod hostile;
 mod kafka;
 mod pipeline;
 mod report;
@@ -23,13 +24,14 @@ fn main() {
     // Cargo adds `--bench`; the first other word is what the user asked for.
     let only = std::env::args().skip(1).find(|word| !word.starts_with("--")).unwrap_or_default();
     let mut report = Report::default();
-    let benches: [(&str, Bench); 6] = [
+    let benches: [(&str, Bench); 7] = [
         ("boundary", boundary::run),
         ("sandbox", sandbox::run),
         ("pipeline", pipeline::run),
         ("stateful", stateful::run),
         ("kafka", kafka::run),
         ("start", start::run),
+        ("hostile", hostile::run),
     ];
     for (name, run) in benches {
         if name.starts_with(&only) || only.starts_with(name) {
