@@ -247,7 +247,8 @@ pub fn wait_until(mut done: impl FnMut() -> bool) {
     }
 }
 
-struct StopAtDrop(Sender<()>);
+/// Stops a job, also when its test fails.
+pub struct StopAtDrop(pub Sender<()>);
 
 impl Drop for StopAtDrop {
     fn drop(&mut self) {

@@ -14,10 +14,7 @@ mod cli;
 mod crash;
 mod flights;
 mod functions;
-mod hostile {
-    mod keyed;
-    mod transform;
-}
+mod hostile;
 mod kafka;
 mod keyed;
 mod keyed_operator;

@@ -16,7 +16,7 @@ const CALLS_TO_FAILURE: u32 = 3;
 /// What `leak` loses with each call.
 const LEAK_BYTES: usize = 2 << 20;
 /// What `slow` does for a row.
-const SLOW_STEPS: u64 = 5_000_000;
+const SLOW_STEPS: u64 = 20_000_000;
 const MANY_REFUSALS: usize = 100_000;
 
 /// Adds `m` = 2 * `n`, and misbehaves at the first row that its configuration names.

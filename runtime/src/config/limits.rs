@@ -23,6 +23,10 @@ pub struct LimitsConfig {
     /// So many calls may fail one after the other before the plugin counts as failing on
     /// everything. Default: 64.
     pub consecutive_failures: u32,
+    /// Of a plugin with a key: bytes of the state of one key. Default: 16 MiB.
+    pub state: ByteSize,
+    /// Of a plugin with a key: timers of one key at the same time. Default: 64.
+    pub timers: u32,
     /// Instances at the same time: a step needs one for each lane or task in which it runs, a
     /// function as many as are evaluated at the same moment, which wait for each other at this
     /// bound. Default: 256.
@@ -43,6 +47,8 @@ impl Default for LimitsConfig {
             deadline: Timespan(Duration::from_secs(1)),
             output: ByteSize::mib(64),
             consecutive_failures: 64,
+            state: ByteSize::mib(16),
+            timers: 64,
             instances: 256,
             log_lines: 100,
             log_bytes: ByteSize(64 << 10),

@@ -292,7 +292,7 @@ pub struct PluginConfig {
 #[serde(deny_unknown_fields)]
 pub struct RetryConfig {
     /// The codes of row errors that pass by themselves: the plugin's own, and those of calls that
-    /// fail (`deadline`, `memory`, `trap`, `output`, `failed`).
+    /// fail (`deadline`, `memory`, `trap`, `output`, `state`, `failed`).
     pub codes: OneOrMany,
     /// A row comes again so long after it failed. Default: 30s.
     #[serde(default = "default_after", deserialize_with = "values::above_zero")]

@@ -1,5 +1,6 @@
 //! What stands between sources and sinks, one operator per file.
 
+mod carried;
 mod decode;
 mod dedup;
 mod emit;

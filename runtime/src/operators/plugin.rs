@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use arrow::array::UInt32Array;
 use arrow::datatypes::Fields;
 
+use super::carried::check_carried;
 use super::exact_rows::ExactRows;
 use super::search::{Cause, Pace, Search};
 use crate::batch::Batch;
@@ -76,7 +77,10 @@ impl PluginStep {
         }
         let adds: Vec<&Fields> = self.plan.ports.iter().map(|port| &port.adds).collect();
         instance.within(within);
-        let called = crossing.call(&mut instance, &adds);
+        let called = crossing.call(&mut instance, &adds).and_then(|output| {
+            check_carried(&self.plan, batch.rows.columns(), 0, &output.ports)?;
+            Ok(output)
+        });
         if called.is_ok() {
             self.instance = instance.kept();
         }

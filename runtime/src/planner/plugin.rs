@@ -56,6 +56,12 @@ pub fn plan_keyed(
             vec![PluginRefusal::Plugin { message }]
         })
     };
+    if let Some(again) =
+        (1..keyed.keys.len()).find(|at| keyed.keys[..*at].contains(&keyed.keys[*at]))
+    {
+        let message = format!("it wants to see `{}` of the key twice", keyed.keys[again]);
+        return Err(vec![PluginRefusal::Plugin { message }]);
+    }
     let key_reads = keyed.keys.iter().map(wanted).collect::<Result<_, _>>()?;
     let schemas = (input.clone(), Arc::new(Schema::new(carried)));
     let plugin = planned(step, request, on_failure, keyed.described, schemas)?;

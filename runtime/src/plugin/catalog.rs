@@ -10,6 +10,7 @@ use super::budget::Budget;
 use super::contract::{Wanted, World};
 use super::engine::engine;
 use super::find::is_named_after;
+use super::host::cut;
 use super::instance::Prepared;
 use super::loaded::{Loaded, StartFailure};
 use super::sandbox::Sandbox;
@@ -23,6 +24,11 @@ use crate::plan::{
     Described, DescribedKeyed, DescribedPort, PlannedFunction, PluginCatalog, PluginPlan,
     PluginRefusal, PluginRequest,
 };
+
+/// A component of Python has some 40 MB.
+const COMPONENT_BYTES_MAX: u64 = 512 << 20;
+const PORTS_MAX: usize = 256;
+const NAME_BYTES_MAX: usize = 256;
 
 /// More directories in which plugins are looked for, separated as in `PATH`.
 pub(super) const PATH_VARIABLE: &str = "MILLRACE_PLUGIN_PATH";
@@ -107,6 +113,11 @@ impl PluginHost {
     /// # Errors
     /// If it can't be read or is none, or is not signed where that is demanded.
     pub fn load(&self, path: &Path) -> Result<Arc<Loaded>> {
+        let bytes = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?.len();
+        if bytes > COMPONENT_BYTES_MAX {
+            let text = format!("{} cannot be loaded: it has {bytes} bytes", path.display());
+            return Err(Error::plugin(format!("{text}, and {COMPONENT_BYTES_MAX} are allowed")));
+        }
         let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
         let digest = digest(&bytes);
         is_named_after(path, &digest)?;
@@ -206,7 +217,8 @@ impl PluginHost {
     pub fn inspect_file(&self, path: PathBuf) -> Result<Inspection> {
         let loaded = self.load(&path)?;
         let about = loaded.about();
-        let about = about.map(|about| (about.name, about.version, about.summary));
+        let text = |text: String| cut(&text).to_owned();
+        let about = about.map(|about| (text(about.name), text(about.version), text(about.summary)));
         let about = about.map_err(|failure| failure.message);
         Ok(Inspection {
             path,
@@ -291,6 +303,13 @@ impl PluginCatalog for PluginHost {
 }
 
 pub(super) fn ports(ports: Vec<wit::Port>) -> Result<Vec<DescribedPort>, String> {
+    if ports.len() > PORTS_MAX {
+        return Err(format!("it has {} ports, and {PORTS_MAX} are allowed", ports.len()));
+    }
+    if let Some(port) = ports.iter().find(|port| port.name.len() > NAME_BYTES_MAX) {
+        let bytes = port.name.len();
+        return Err(format!("a port's name has {bytes} bytes, and {NAME_BYTES_MAX} are allowed"));
+    }
     let port = |port: wit::Port| {
         let flat: Vec<_> = port.adds.into_iter().map(Into::into).collect();
         let adds =

@@ -10,7 +10,7 @@ use wasmtime::ResourceLimiter;
 use super::bindings::millrace::plugin::{clock, fault, log, metrics, random, state, types};
 use super::moment::Moment;
 use super::sandbox::Sandbox;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::metrics::{Observations, Observed};
 
 /// Texts from guests are cut at so many bytes.
@@ -23,8 +23,8 @@ const TABLE_ELEMENTS_MAX: usize = 100_000;
 const NAME_BYTES_MAX: usize = 256;
 const ENTRY_BYTES_MAX: usize = 64 << 10;
 const VALUE_BYTES_MAX: usize = 16 << 20;
-/// So much is returned by one read, whatever its limit.
-const READ_BYTES_MAX: usize = 16 << 20;
+/// So much is returned by one read, whatever its limit; any one entry fits.
+const READ_BYTES_MAX: usize = 17 << 20;
 
 /// The positions of a list: of its first value, and one beyond the last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,7 +40,8 @@ pub type MapEntry = (Vec<u8>, Vec<u8>);
 /// calls that follow; whoever lends it throws it away if the batch fails.
 pub trait LargeState: Send {
     /// # Errors
-    /// If the state can't be read, here and in all the others.
+    /// If the state can't be read, here and in all the others. `Plugin` if the call has written more
+    /// than it may.
     fn map_get(&mut self, key: u32, name: &str, entry: &[u8]) -> Result<Option<Vec<u8>>>;
     /// # Errors
     fn map_put(&mut self, key: u32, name: &str, entry: &[u8], value: Vec<u8>) -> Result<()>;
@@ -83,6 +84,18 @@ impl std::fmt::Display for Misuse {
 }
 
 impl std::error::Error for Misuse {}
+
+/// A call wrote more large state than it may.
+#[derive(Debug)]
+pub struct TooMuch(String);
+
+impl std::fmt::Display for TooMuch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for TooMuch {}
 
 /// What the host keeps for one instance.
 pub struct HostState {
@@ -170,7 +183,10 @@ impl HostState {
             return misuse(format!("{} bytes where {max} are allowed", bytes.len()));
         }
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&mut *state).map_err(|e| wasmtime::Error::from_boxed(Box::new(e)))
+        work(&mut *state).map_err(|error| match error.kind {
+            ErrorKind::Plugin => TooMuch(error.message.into_owned()).into(),
+            _ => wasmtime::Error::from_boxed(Box::new(error)),
+        })
     }
 }
 

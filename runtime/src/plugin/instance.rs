@@ -12,7 +12,7 @@ use super::budget::Room;
 use super::contract::World;
 use super::cpu::Meter;
 use super::engine::ticks;
-use super::host::{HostState, LargeState, Misuse, cut};
+use super::host::{HostState, LargeState, Misuse, TooMuch, cut};
 use super::load::{Given, Load, Returned};
 use super::moment::Moment;
 use super::sandbox::{InstanceLimits, Sandbox};
@@ -25,7 +25,8 @@ const INSTANCES: &str = "instances";
 /// Why a call came to nothing. It changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallFailure {
-    /// `trap`, `deadline`, `memory`, `output`, `lie` or `failed`: the code of dead letters.
+    /// `trap`, `deadline`, `memory`, `output`, `state`, `instances`, `lie` or `failed`: the code of
+    /// dead letters.
     pub code: &'static str,
     pub message: String,
     pub backtrace: Option<String>,
@@ -427,6 +428,12 @@ fn failure(
             ("memory", format!("wants more than its {mib} MiB of memory: {root}"))
         }
         None if error.is::<Misuse>() => ("lie", root),
+        None if error.is::<TooMuch>() => ("output", root),
+        None if root.contains("maximum concurrent limit") => {
+            let text = "no room for one more instance in this process: run fewer pipelines in it, \
+                        or with less `parallelism`";
+            ("instances", format!("{text} ({root})"))
+        }
         None => ("lie", format!("returned what can't be: {root}")),
         Some(_) => ("trap", root),
     };

@@ -9,10 +9,14 @@ use super::bindings::exports::millrace::plugin::keyed_transformer::KeyedDescript
 use super::bindings::millrace::plugin::types as wit;
 use super::boundary::flat_schema;
 use super::contract::{Wanted, World};
+use super::host::cut;
 use super::instance::{CallFailure, Instance, Prepared};
 use super::sandbox::Sandbox;
 use crate::config::LimitsConfig;
 use crate::plan::{KeyedPlan, PluginPlan, PluginRefusal};
+
+/// So many mistakes in a configuration are told.
+const CONFIG_ERRORS_MAX: usize = 20;
 
 /// A compiled and checked component.
 pub struct Loaded {
@@ -282,10 +286,18 @@ impl StartFailure {
                 let message = "it refused to start without a reason".to_owned();
                 vec![PluginRefusal::Plugin { message }]
             }
-            Self::Config(errors) => errors
-                .into_iter()
-                .map(|e| PluginRefusal::Config { path: e.path, message: e.message })
-                .collect(),
+            Self::Config(errors) => {
+                let beyond = errors.len().saturating_sub(CONFIG_ERRORS_MAX);
+                let told = errors.into_iter().take(CONFIG_ERRORS_MAX).map(|e| {
+                    let (path, message) = (cut(&e.path).to_owned(), cut(&e.message).to_owned());
+                    PluginRefusal::Config { path, message }
+                });
+                let more = (beyond > 0).then(|| {
+                    let message = format!("it found {beyond} more mistakes in its config");
+                    PluginRefusal::Plugin { message }
+                });
+                told.chain(more).collect()
+            }
         }
     }
 
@@ -294,8 +306,9 @@ impl StartFailure {
         match self {
             Self::Call(failure) => failure,
             Self::Config(errors) => {
-                let texts: Vec<&str> = errors.iter().map(|e| e.message.as_str()).collect();
-                let message = format!("refused its config at a restart: {}", texts.join("; "));
+                let texts = errors.iter().take(CONFIG_ERRORS_MAX).map(|e| cut(&e.message));
+                let texts = texts.collect::<Vec<_>>().join("; ");
+                let message = format!("refused its config at a restart: {}", cut(&texts));
                 CallFailure::new("failed", message)
             }
         }

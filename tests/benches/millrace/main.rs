@@ -8,6 +8,7 @@
 
 mod boundary;
 mod data;
+mod hostile;
 mod kafka;
 mod pipeline;
 mod report;
@@ -32,6 +33,7 @@ fn main() {
         ("swap", swap::run),
         ("kafka", kafka::run),
         ("start", start::run),
+        ("hostile", hostile::run),
     ];
     for (name, run) in benches {
         if name.starts_with(&only) || only.starts_with(name) {

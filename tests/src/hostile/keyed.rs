@@ -82,7 +82,7 @@ fn only_the_row_at_fault_is_lost_and_leaves_no_trace() {
         ("bad_null_count", "lie", "states: column `state`: claims 1 nulls", ""),
         ("timer_out_of_range", "lie", "a timer of key 1 of 1", ""),
         ("timer_twice", "lie", "timer 7 of key 0 twice", ""),
-        ("many_timers", "lie", "a key with 101 timers", ""),
+        ("many_timers", "state", "a key with 101 timers", ""),
         ("key_row_out_of_range", "lie", "row 2 of 2", ""),
         ("error_of_key", "lie", "an error of row 1 of 1", ""),
         ("large_key_out_of_range", "lie", "key 1 of 1", ""),
@@ -141,4 +141,14 @@ fn large_state_is_there_for_process_alone() {
     let sandbox = sandbox();
     let mistake = sandbox.mistake(&pipeline("mode = \"large_outside_of_process\"", ""));
     assert!(mistake.message.contains("outside of `process`"), "{mistake:?}");
+}
+
+/// One key that takes long keeps no other from its rows, and nothing is lost that is only slow.
+#[test]
+fn a_key_that_is_slow_loses_nothing() {
+    let sandbox = sandbox();
+    let config = format!("mode = \"slow\", poison = {POISON}");
+    sandbox.run(&pipeline(&config, "limits = { deadline = \"200ms\" }"));
+    assert_eq!(rows(&sandbox, "out"), sums(None).0);
+    assert!(sandbox.letters().is_empty(), "{:#?}", sandbox.letters());
 }

@@ -193,3 +193,67 @@ fn several_rows_at_fault_are_told_apart() {
     assert_eq!(sandbox.letters().len(), 67);
     assert_eq!(sandbox.rows("out").len(), 133);
 }
+
+/// What fails now and then, for no reason that lies in a row, costs calls and no row.
+#[test]
+fn a_plugin_that_fails_at_random_loses_nothing() {
+    for (mode, limits) in [("erratic", ""), ("leak", "limits = { memory = \"8MiB\" }")] {
+        for batch_rows in [1, 7, 16] {
+            let sandbox = Sandbox::new();
+            let text = pipeline(&sandbox, &format!("mode = \"{mode}\""), limits);
+            let own = format!("batch_rows = {batch_rows}");
+            sandbox.run(&text.replace("batch_rows = 16", &own));
+            assert_eq!(sandbox.rows("out").len(), ROWS as usize, "{mode}, {batch_rows}");
+            assert!(sandbox.letters().is_empty(), "{mode}: {:#?}", sandbox.letters());
+        }
+    }
+}
+
+/// A call that takes too long as a whole is made in parts, and no row is lost that is only slow.
+#[test]
+fn rows_that_are_slow_together_go_on_one_after_the_other() {
+    let sandbox = Sandbox::new();
+    let limits = "limits = { deadline = \"250ms\" }";
+    let text = pipeline(&sandbox, "mode = \"slow\"", limits);
+    sandbox.run(&text.replace("batch_rows = 16", "batch_rows = 40"));
+    assert_eq!(sandbox.rows("out").len(), ROWS as usize);
+    assert!(sandbox.letters().is_empty(), "{:#?}", sandbox.letters());
+}
+
+/// An output row names its input row with four bytes, whatever that has in the columns that are
+/// carried over to it.
+#[test]
+fn rows_that_are_repeated_count_with_all_their_columns() {
+    let sandbox = Sandbox::new();
+    let text = pipeline(&sandbox, "mode = \"repeat_rows\", poison = 13", "");
+    let long = "x".repeat(1 << 20);
+    sandbox.write(
+        "in.ndjson",
+        format!("{{\"n\": 1, \"k\": \"a\"}}\n{{\"n\": 13, \"k\": \"{long}\"}}"),
+    );
+    sandbox.run(&text);
+    assert_eq!(sandbox.rows("out"), ["{\"k\":\"a\",\"m\":2,\"n\":1}"]);
+    let letters = sandbox.letters();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].text("code"), "output");
+    assert!(letters[0].text("message").contains("returned rows more than once that have 10"));
+}
+
+/// One row in a million is found, and costs no other.
+#[test]
+fn one_poison_row_in_a_million_is_the_only_one_that_is_lost() {
+    let sandbox = Sandbox::in_memory();
+    let text = "[source.s]\ntype = \"generator\"\nrows = 1_000_000\n[source.s.fields]\n\
+                n = { int = { min = 2, max = 9 } }\n[source.p]\ntype = \"file\"\n\
+                path = \"in.ndjson\"\nformat = \"ndjson\"\nschema = { n = \"int64\" }\n\
+                [step.h]\nfrom = [\"s\", \"p\"]\nplugin = \"hostile\"\ngrant = [\"log\"]\n\
+                config = { mode = \"panic\", poison = 13 }\n\
+                [sink.out]\ntype = \"null\"\nfrom = \"h\"\n";
+    sandbox.write("in.ndjson", "{\"n\": 13}");
+    let summary = sandbox.run(text);
+    let sink = summary.metrics.nodes.iter().find(|node| node.name == "sink.out").unwrap();
+    assert_eq!(sink.rows_in.get(), 1_000_000);
+    let letters = sandbox.letters();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].text("payload"), "{\"n\":13}");
+}

@@ -13,9 +13,6 @@ use crate::plan::{KeyedPlan, Order};
 use crate::plugin::{CallFailure, Clock, TimerChange, TimerSetting};
 use crate::state::{Key, NEVER};
 
-/// A key may have so many timers at a time.
-const TIMERS_MAX: usize = 64;
-
 /// The timers that keys have after a call.
 pub struct NewTimers {
     all: Vec<Timer>,
@@ -34,6 +31,7 @@ impl NewTimers {
     pub fn of(
         call: &Call,
         settings: &[TimerSetting],
+        timers_max: u32,
         now: fn() -> i64,
     ) -> Result<Self, CallFailure> {
         let mut sorted: Vec<&TimerSetting> = settings.iter().collect();
@@ -63,9 +61,14 @@ impl NewTimers {
                 new.all.extend(timer);
                 new.set.extend(timer.filter(|_| before != timer).map(|timer| (key, timer)));
             }
-            if new.all.len() - start > TIMERS_MAX {
-                let timers = new.all.len() - start;
-                return Err(CallFailure::lie(format!("a key with {timers} timers")));
+            let timers = new.all.len() - start;
+            if timers > timers_max as usize {
+                let text =
+                    "use fewer ids, as setting an id again moves its timer, or raise the limit";
+                let message = format!(
+                    "a key with {timers} timers, where `limits.timers` is {timers_max}: {text}"
+                );
+                return Err(CallFailure::new("state", message));
             }
             new.ends.push(new.all.len());
             new.changed.push(changed);
@@ -88,6 +91,22 @@ impl NewTimers {
             .collect();
         keys.dedup();
         keys.into_iter()
+    }
+}
+
+/// # Errors
+/// If a key of a call would have a larger state than it may.
+pub fn check_states(states: &BinaryArray, bytes_max: u64) -> Result<(), CallFailure> {
+    let largest = states.offsets().lengths().max().unwrap_or(0);
+    match largest as u64 > bytes_max {
+        false => Ok(()),
+        true => Err(CallFailure::new(
+            "state",
+            format!(
+                "a key with a state of {largest} bytes, where `limits.state` is {bytes_max}: keep \
+                 what grows in maps and lists of the interface `state`, or raise the limit"
+            ),
+        )),
     }
 }
 

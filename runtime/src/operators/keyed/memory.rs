@@ -9,6 +9,11 @@ use crate::error::{Error, Result};
 use crate::plugin::{LargeState, ListRange, MapEntry};
 use crate::state::{Key, StepState};
 
+/// What an entry takes beside its bytes until its call is over.
+const WRITTEN_BYTES: usize = 64;
+/// What a value takes beside its bytes on its way to the guest.
+const VALUE_BYTES: usize = 32;
+
 /// The state, and what the call that runs has written.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -17,6 +22,9 @@ pub struct Memory {
     call: Option<(Arc<KeyTable>, Vec<u32>)>,
     /// What it has written, with the number of the key; `None` where it was removed.
     written: BTreeMap<(u8, Vec<u8>), Written>,
+    /// What it may still write.
+    room: usize,
+    room_max: usize,
     /// Why the state could not be read. No fault of the plugin.
     failure: Option<Error>,
 }
@@ -29,9 +37,10 @@ impl Memory {
         Self { state, ..Self::default() }
     }
 
-    /// A call begins, with these keys of a table.
-    pub fn begin(&mut self, table: Arc<KeyTable>, keys: Vec<u32>) {
+    /// A call begins, with these keys of a table, which may write so many bytes.
+    pub fn begin(&mut self, table: Arc<KeyTable>, keys: Vec<u32>, bytes_max: usize) {
         self.written.clear();
+        (self.room, self.room_max) = (bytes_max, bytes_max);
         self.call = Some((table, keys));
     }
 
@@ -79,8 +88,16 @@ impl Memory {
         }
     }
 
-    fn write(&mut self, key: u32, at: (u8, Vec<u8>), value: Option<Vec<u8>>) {
+    fn write(&mut self, key: u32, at: (u8, Vec<u8>), value: Option<Vec<u8>>) -> Result<()> {
+        let bytes = at.1.len() + value.as_ref().map_or(0, Vec::len) + WRITTEN_BYTES;
+        self.room = self.room.checked_sub(bytes).ok_or_else(|| {
+            let max = self.room_max;
+            let text =
+                format!("wrote more large state in one call than the {max} bytes of its limit");
+            Error::plugin(format!("{text} `output`"))
+        })?;
         self.written.insert(at, (key, value));
+        Ok(())
     }
 
     /// Notes why a call will fail, so that nobody blames the plugin.
@@ -88,6 +105,49 @@ impl Memory {
         let told = Error::internal(format!("cannot read state: {error}"));
         self.failure = Some(error);
         told
+    }
+}
+
+/// The first entries of a map, as they are found in any order; no more of them than may be returned,
+/// but for the one that does not fit any more.
+struct Found {
+    entries: BTreeMap<Vec<u8>, Vec<u8>>,
+    bytes: usize,
+    entries_max: usize,
+    bytes_max: usize,
+}
+
+impl Found {
+    /// Whether an entry can be among the first.
+    fn may_be(&self, entry: &[u8]) -> bool {
+        !self.is_full()
+            || self.entries.last_key_value().is_none_or(|(last, _)| entry < last.as_slice())
+    }
+
+    fn is_full(&self) -> bool {
+        self.entries.len() >= self.entries_max || self.bytes > self.bytes_max
+    }
+
+    fn insert(&mut self, entry: &[u8], value: &[u8]) {
+        self.bytes += entry.len() + value.len() + VALUE_BYTES;
+        self.entries.insert(entry.to_vec(), value.to_vec());
+        while let Some((last, value)) = self.entries.last_key_value() {
+            let bytes = last.len() + value.len() + VALUE_BYTES;
+            if self.entries.len() <= self.entries_max && self.bytes - bytes <= self.bytes_max {
+                break;
+            }
+            self.bytes -= bytes;
+            self.entries.pop_last();
+        }
+    }
+
+    fn fitting(self) -> Vec<MapEntry> {
+        let mut bytes = 0;
+        let fits = |(entry, value): &MapEntry| {
+            bytes += entry.len() + value.len() + VALUE_BYTES;
+            bytes <= self.bytes_max
+        };
+        self.entries.into_iter().take(self.entries_max).take_while(fits).collect()
     }
 }
 
@@ -101,15 +161,13 @@ impl LargeState for Memory {
     fn map_put(&mut self, key: u32, name: &str, entry: &[u8], value: Vec<u8>) -> Result<()> {
         let mut at = self.name(names::MAP, key, name)?;
         at.1.extend(entry);
-        self.write(key, at, Some(value));
-        Ok(())
+        self.write(key, at, Some(value))
     }
 
     fn map_remove(&mut self, key: u32, name: &str, entry: &[u8]) -> Result<()> {
         let mut at = self.name(names::MAP, key, name)?;
         at.1.extend(entry);
-        self.write(key, at, None);
-        Ok(())
+        self.write(key, at, None)
     }
 
     fn map_scan(
@@ -121,11 +179,14 @@ impl LargeState for Memory {
     ) -> Result<Vec<MapEntry>> {
         let (group, prefix) = self.name(names::MAP, key, name)?;
         let is_wanted = |entry: &[u8]| after.is_none_or(|after| entry > after);
-        let mut found: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
-        let scanned = self.state.scan(&prefix, &mut |stored, value| {
+        let mut found = Found { entries: BTreeMap::new(), bytes: 0, entries_max, bytes_max };
+        let (state, written) = (&mut self.state, &self.written);
+        let scanned = state.scan(&prefix, &mut |stored, value| {
             let entry = &stored.bytes[prefix.len()..];
-            if is_wanted(entry) {
-                found.insert(entry.to_vec(), value.to_vec());
+            let at = || (stored.group, stored.bytes.to_vec());
+            let is_written = || !written.is_empty() && written.contains_key(&at());
+            if is_wanted(entry) && found.may_be(entry) && !is_written() {
+                found.insert(entry, value);
             }
             Ok(())
         });
@@ -135,26 +196,20 @@ impl LargeState for Memory {
             written.take_while(|((g, n), _)| *g == group && n.starts_with(&prefix))
         {
             let entry = &name[prefix.len()..];
-            match value {
-                Some(value) if is_wanted(entry) => {
-                    drop(found.insert(entry.to_vec(), value.clone()))
-                }
-                _ => drop(found.remove(entry)),
+            if let Some(value) = value
+                && is_wanted(entry)
+            {
+                found.insert(entry, value);
             }
         }
-        let mut bytes = 0;
-        let fits = |(entry, value): &MapEntry| {
-            bytes += entry.len() + value.len();
-            bytes <= bytes_max
-        };
-        Ok(found.into_iter().take(entries_max).take_while(fits).collect())
+        Ok(found.fitting())
     }
 
     fn list_append(&mut self, key: u32, name: &str, value: Vec<u8>) -> Result<()> {
         let range = self.list_range(key, name)?;
         let mut at = self.name(names::LIST, key, name)?;
         at.1.extend(range.end.to_be_bytes());
-        self.write(key, at, Some(value));
+        self.write(key, at, Some(value))?;
         self.write_range(key, name, ListRange { end: range.end + 1, ..range })
     }
 
@@ -184,7 +239,8 @@ impl LargeState for Memory {
             at.extend(position.to_be_bytes());
             // A value that has expired leaves an empty one, so that positions stay what they are.
             let value = self.read((group, at))?.unwrap_or_default();
-            bytes += value.len();
+            // Empty values take room too.
+            bytes += value.len() + VALUE_BYTES;
             if bytes > bytes_max {
                 break;
             }
@@ -200,7 +256,7 @@ impl LargeState for Memory {
         for position in range.first..first {
             let mut at = prefix.clone();
             at.extend(position.to_be_bytes());
-            self.write(key, (group, at), None);
+            self.write(key, (group, at), None)?;
         }
         self.write_range(key, name, ListRange { first, ..range })
     }
@@ -211,7 +267,6 @@ impl Memory {
         let at = self.name(names::LIST_RANGE, key, name)?;
         let mut bytes = range.first.to_le_bytes().to_vec();
         bytes.extend(range.end.to_le_bytes());
-        self.write(key, at, Some(bytes));
-        Ok(())
+        self.write(key, at, Some(bytes))
     }
 }

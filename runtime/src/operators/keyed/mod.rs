@@ -27,7 +27,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use buffer::Buffer;
 use call::{Call, lock};
-use changes::{NewTimers, apply, forget_timers};
+use changes::{NewTimers, apply, check_states, forget_timers};
 use cut::{Slots, layers};
 use memory::Memory;
 use output::Sources;
@@ -35,6 +35,7 @@ use runner::Runner;
 use timers::TimerIndex;
 use work::{KeyNumbers, KeyTable, PIECE_ROWS, RowRef, Segment, Work, sort_by_key};
 
+use super::carried::check_carried;
 use super::search::{Cause, Search};
 use super::shadow;
 use super::versioned::{is_among, time_for};
@@ -382,11 +383,16 @@ impl KeyedStep {
             timers: &call.due,
         };
         let ports: Vec<_> = plan.plugin.ports.iter().map(|port| &port.adds).collect();
-        lock(&memory).begin(work.keys.clone(), call.keys.clone());
+        let limits = &plan.plugin.limits;
+        lock(&memory).begin(work.keys.clone(), call.keys.clone(), limits.output.0 as usize);
         let called = crossing.run(&mut instance, memory.clone(), &ports);
         let checked = called.map(|called| {
             instance.settle(called.and_then(|output| {
-                let timers = NewTimers::of(call, &output.timers, now)?;
+                let longest = call.keys.iter().map(|key| work.keys.key(*key).bytes.len()).max();
+                let columns = call.rows.columns();
+                check_carried(&plan.plugin, columns, longest.unwrap_or(0), &output.ports)?;
+                check_states(&output.states, limits.state.0)?;
+                let timers = NewTimers::of(call, &output.timers, limits.timers, now)?;
                 Ok((output, timers))
             }))
         });

@@ -1,0 +1,279 @@
+//! What guests that misbehave cost: themselves, and their neighbours in the process; and how many
+//! guests fit into one.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::{Fields, Schema};
+use crossbeam_channel::bounded;
+use millrace::batch::{Batch, Origin, Partition};
+use millrace::config::LimitsConfig;
+use millrace::error::Error;
+use millrace::job::{self, JobOptions, Observer, Progress};
+use millrace::metrics::Metrics;
+use millrace::operator::Outputs;
+use millrace::operators::PluginStep;
+use millrace::pipeline::{self, Pipeline};
+use millrace::plan::Operation;
+use millrace::plugin::{Crossing, limits};
+use millrace_plugin::testing;
+
+use crate::data::{ROWS, host, raw_transactions, repository};
+use crate::pipeline::{rows_per_second, run_once};
+use crate::report::{Report, Target, median};
+
+const TURNS: usize = 5;
+/// The demo's plugins, for so many pipelines.
+const PIPELINES: usize = 100;
+
+pub fn run(report: &mut Report) {
+    calls_to_find_one(report);
+    poison_rate(report);
+    neighbours(report);
+    instances(report);
+}
+
+/// How many calls it takes to find one poison row among 8,192, at the worst of many places.
+fn calls_to_find_one(report: &mut Report) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("in.ndjson"), "{\"n\": 1}").unwrap();
+    let pipeline = checked(
+        directory.path(),
+        "[source.s]\ntype = \"file\"\npath = \"in.ndjson\"\nformat = \"ndjson\"\n\
+         [step.h]\nfrom = \"s\"\nplugin = \"hostile\"\ngrant = [\"log\"]\n\
+         config = { mode = \"panic\", poison = -1 }\n[sink.out]\ntype = \"null\"\nfrom = \"h\"\n",
+    );
+    let plan = pipeline.plan.nodes.iter().find_map(|node| match &node.operation {
+        Operation::Plugin(plan) => Some(plan.clone()),
+        _ => None,
+    });
+    let plan = plan.unwrap();
+    let mut most = 0;
+    for poison in (0..ROWS).step_by(ROWS / 64 - 1).chain([0, ROWS - 1]) {
+        let mut step = PluginStep::new(&plan, &pipeline.plugins).unwrap();
+        let numbers = (0..ROWS).map(|row| if row == poison { -1 } else { row as i64 });
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers));
+        let schema = Arc::new(Schema::new(plan.input.fields().clone()));
+        let rows = RecordBatch::try_new(schema, vec![column]).unwrap();
+        let partition = Partition { source: "s".to_owned(), name: "in".to_owned() };
+        let batch = Batch::new(rows, Origin::new(Arc::new(partition), 0));
+        let mut out = Outputs::default();
+        let refused = step.attempt(&batch, &mut out).unwrap();
+        assert_eq!(refused.iter().map(|refusal| refusal.row).collect::<Vec<_>>(), [poison as u32]);
+        most = most.max(out.emitted.len() as u64 + step.failed_calls());
+    }
+    let detail = "with the call on the rows behind it; at the worst of 66 places";
+    report.add("one poison row of 8,192", most as f64, "calls", Target::AtMost(19.0), detail);
+}
+
+/// One poison row in 10,000 against none, in turns.
+fn poison_rate(report: &mut Report) {
+    let (mut ratios, mut clean_rates, mut rates) = (Vec::new(), Vec::new(), Vec::new());
+    let directory = tempfile::tempdir().unwrap();
+    let once = |poison: u32| {
+        let text = format!(
+            "[source.s]\ntype = \"generator\"\nrows = 3_000_000\n[source.s.fields]\n\
+             id = {{ sequence = \"t\" }}\nn = {{ int = {{ min = 1, max = 10_000 }} }}\n\
+             x = {{ lognormal = {{ mean = 1, deviation = 1 }} }}\n\
+             [step.h]\nfrom = \"s\"\nplugin = \"hostile\"\ngrant = [\"log\"]\n\
+             config = {{ mode = \"panic\", poison = {poison} }}\n\
+             [sink.out]\ntype = \"file\"\npath = \"out\"\nformat = \"parquet\"\nfrom = \"h\"\n"
+        );
+        let own = tempfile::tempdir_in(directory.path()).unwrap();
+        let end = run_once(own.path(), &text, directory.path());
+        assert_eq!(end["errors"].as_u64() == Some(0), poison > 10_000, "{end}");
+        rows_per_second(&end)
+    };
+    for _ in 0..TURNS {
+        let (clean, poisoned) = (once(20_000), once(13));
+        ratios.push(poisoned / clean);
+        clean_rates.push(clean);
+        rates.push(poisoned);
+    }
+    let (clean, poisoned) = (median(clean_rates), median(rates));
+    let detail = format!("{poisoned:.0} rows/s, {clean:.0} without; the row panics, Parquet out");
+    let ratio = median(ratios);
+    report.add("one poison row in 10,000", ratio, "of clean", Target::AtLeast(0.7), &detail);
+}
+
+/// A small batch every few milliseconds on one side, a guest that does its worst on the other: how
+/// long the pauses between arrivals are.
+fn neighbours(report: &mut Report) {
+    let alone = pauses(None);
+    for (name, config) in [
+        ("endless loop", "mode = \"loop\", poison = 13"),
+        ("memory bomb", "mode = \"memory\", poison = 13"),
+        ("trap", "mode = \"panic\", poison = 13"),
+        ("huge output", "mode = \"huge_output\", poison = 13"),
+    ] {
+        let beside = pauses(Some(config));
+        let detail = format!(
+            "between batches of a pipeline of 100 rows each; alone {:.1} ms",
+            alone.as_secs_f64() * 1e3
+        );
+        let ms = beside.as_secs_f64() * 1e3;
+        let title = format!("p99 pause beside a {name}");
+        // One tick of the deadlines' clock, and what a batch itself takes.
+        report.add(&title, ms, "ms", Target::AtMost(alone.as_secs_f64() * 1e3 + 5.0), &detail);
+    }
+}
+
+const WATCHED: &str = r#"
+batch_rows = 100
+[source.s]
+type = "generator"
+rate = 20_000
+[source.s.fields]
+n = { int = { min = 100, max = 1000 } }
+[step.h]
+from = "s"
+plugin = "hostile"
+grant = ["log"]
+config = { mode = "well_behaved" }
+[sink.out]
+type = "null"
+from = "h"
+"#;
+
+/// The 99th of a hundred pauses between arrivals, in three seconds; `beside` is the configuration
+/// of a hostile step whose pipeline runs in the same process.
+fn pauses(beside: Option<&str>) -> Duration {
+    let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let watched = checked(directories[0].path(), WATCHED);
+    let neighbour = beside.map(|config| {
+        let text = WATCHED
+            .replace("mode = \"well_behaved\"", config)
+            .replace("min = 100", "min = 1")
+            .replace("[step.h]", "[step.h]\nlimits = { deadline = \"200ms\" }");
+        checked(directories[1].path(), &text)
+    });
+    let mut gaps = Vec::new();
+    std::thread::scope(|scope| {
+        let mut stops = Vec::new();
+        let seen: Seen = Seen::default();
+        for (pipeline, seen) in [(Some(&watched), Some(&seen)), (neighbour.as_ref(), None::<&Seen>)]
+        {
+            let Some(pipeline) = pipeline else { continue };
+            let (stop, stopped) = bounded::<()>(1);
+            stops.push(stop);
+            scope.spawn(move || {
+                let mut observer = Observing(seen);
+                let options = JobOptions::new(stopped);
+                job::run(&pipeline.plan, &pipeline.plugins, &options, &mut observer).unwrap();
+            });
+        }
+        let metrics = loop {
+            if let Some(metrics) = seen.0.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+                break metrics;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let sink = metrics.nodes.iter().find(|node| node.name == "sink.out").unwrap();
+        let (started, mut last) = (Instant::now(), Instant::now());
+        let mut rows = sink.rows_in.get();
+        while started.elapsed() < Duration::from_secs(3) {
+            std::thread::sleep(Duration::from_micros(200));
+            let now = sink.rows_in.get();
+            if now != rows {
+                gaps.push(last.elapsed());
+                (rows, last) = (now, Instant::now());
+            }
+        }
+        drop(stops);
+    });
+    gaps.sort();
+    gaps[gaps.len() * 99 / 100]
+}
+
+/// Where the metrics of a job are, once it has said so.
+#[derive(Default)]
+struct Seen(Mutex<Option<Arc<Metrics>>>);
+
+struct Observing<'a>(Option<&'a Seen>);
+
+impl Observer for Observing<'_> {
+    fn progress(&mut self, progress: &Progress) {
+        if let Some(seen) = self.0 {
+            let mut seen = seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.get_or_insert_with(|| progress.metrics.clone());
+        }
+    }
+
+    fn restart(&mut self, error: &Error, _: Duration) {
+        panic!("{error}");
+    }
+}
+
+fn checked(directory: &Path, text: &str) -> Pipeline {
+    let plugins = repository().join("plugins/dist");
+    let head = format!("name = \"bench\"\nplugin_path = [\"{}\"]\n", plugins.display());
+    std::fs::write(directory.join("pipeline.toml"), format!("{head}{text}")).unwrap();
+    pipeline::check(&directory.join("pipeline.toml")).unwrap_or_else(|_| panic!("{text}"))
+}
+
+/// The memory of this process with the three plugins of the demo for each of many pipelines, all of
+/// them started and each with a batch of 8,192 rows behind it.
+fn instances(report: &mut Report) {
+    let raw = raw_transactions(ROWS);
+    let parse = r#"{"schema": {
+        "txn_id": "string", "user_id": "string", "amount": "float64", "merchant": "string",
+        "country": "string", "ts": "timestamp[ms]"
+    }}"#;
+    let parsed = parsed(parse, &raw);
+    let enrich = r#"{"country": {"column": "country"}, "time": {"column": "ts"}}"#;
+    let rules = r#"{"max_amount": 5000, "rules": [
+        {"name": "far", "outcome": "fraud", "amount_over": 1000, "countries": ["NG"]}
+    ]}"#;
+    let host = host();
+    let mut running = Vec::new();
+    let before = resident_mb();
+    for _ in 0..PIPELINES {
+        for (plugin, config, rows) in [
+            ("safe_parse", parse, &raw),
+            ("enrich", enrich, &parsed),
+            ("fraud_rules", rules, &parsed),
+        ] {
+            let loaded = host.load(&host.find(plugin).unwrap()).unwrap();
+            let limits = limits(&LimitsConfig::default());
+            let fields = rows.schema().fields().clone();
+            let Ok((mut instance, described)) = loaded.start("bench", limits, config, &fields)
+            else {
+                panic!("{plugin} does not start")
+            };
+            let reads: Vec<usize> =
+                described.reads.iter().map(|name| rows.schema().index_of(name).unwrap()).collect();
+            let adds: Vec<Fields> = described
+                .ports
+                .into_iter()
+                .map(|port| {
+                    let flat: Vec<_> = port.adds.into_iter().map(Into::into).collect();
+                    millrace_columns::unflatten(&flat).unwrap()
+                })
+                .collect();
+            let adds: Vec<&Fields> = adds.iter().collect();
+            let crossing = Crossing::new(rows, &reads).unwrap();
+            std::hint::black_box(crossing.call(&mut instance, &adds).unwrap());
+            running.push(instance);
+        }
+    }
+    let after = resident_mb();
+    let detail = format!(
+        "{} instances of three plugins, each after a batch of 8,192 rows; {before:.0} MB before",
+        running.len()
+    );
+    report.add("instances of 100 pipelines", after, "MB", Target::AtMost(1000.0), &detail);
+}
+
+/// What the parser makes of some rows, natively.
+fn parsed(config: &str, raw: &RecordBatch) -> RecordBatch {
+    let outcome = testing::run::<safe_parse::SafeParse>(config, raw).unwrap();
+    outcome.port("main").clone()
+}
+
+fn resident_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1000.0
+}
