@@ -4,7 +4,7 @@ WASM_TARGET := wasm32-unknown-unknown
 PLUGINS := safe_parse enrich fraud_rules velocity sessionize top_k haversine
 MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
 
-.PHONY: demo demo-kafka test kill-rounds swap-minute build plugins test-plugins kafka bench flights setup clean
+.PHONY: demo demo-kafka test fuzz kill-rounds swap-minute build plugins test-plugins kafka bench flights setup clean
 
 # Runs the main job on made-up transactions: no server, no set-up.
 demo: setup build plugins
@@ -28,6 +28,11 @@ kill-rounds: setup plugins kafka
 swap-minute: setup plugins test-plugins
 	cargo build --workspace
 	MILLRACE_SWAP_SECONDS=60 cargo test --workspace --test front_door swaps_under_full_load
+
+# Outputs of guests, made up to break the host: make fuzz SECONDS=600
+SECONDS ?= 60
+fuzz: setup
+	@scripts/fuzz $(SECONDS)
 
 build: setup
 	cargo build --release --workspace

@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::batch::{Batch, record_batch};
 use crate::error::{Error, Result};
 
+pub use millrace_output::is_code;
+
 /// Backtraces and messages longer than this are cut.
 const TEXT_BYTES_MAX: usize = 4096;
 
@@ -33,15 +35,6 @@ pub static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         text("payload", false),
     ]))
 });
-
-/// The code of a dead letter has at most so many bytes.
-const CODE_BYTES_MAX: usize = 64;
-
-/// Whether a dead letter may have this code: 1 to 64 of a-z, 0-9 and _.
-pub fn is_code(code: &str) -> bool {
-    (1..=CODE_BYTES_MAX).contains(&code.len())
-        && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-}
 
 /// How the payload of a dead letter is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 
 use super::desk::Desk;
 use crate::error::{Error, Result};
-use crate::metrics::{Metrics, NodeMetrics};
+use crate::metrics::{Metrics, NodeMetrics, Observed, PluginCounts};
 use crate::plan::{Node, NodeKind};
 use crate::report::memory_peak_bytes;
 use crate::time::Watermark;
@@ -54,6 +54,7 @@ impl Collector for Scrape {
             view.rows(&mut out)?;
             view.times(&mut out)?;
             view.sources(&mut out)?;
+            plugins(&metrics, &mut out)?;
         }
         self.epoch(&mut out)?;
         self.trials(&mut out)
@@ -184,6 +185,57 @@ impl View<'_> {
             sources.map(|(node, counted)| (of(node), counted.source.records_lost.get() as f64));
         out.counter("records_lost", "Records that were gone before they were read.", lost)
     }
+}
+
+/// What plugins take and do, by step or function.
+fn plugins(metrics: &Metrics, out: &mut Out) -> fmt::Result {
+    let plugins = metrics.plugins();
+    if plugins.is_empty() {
+        return Ok(());
+    }
+    let labels = |name: &str| vec![("plugin", name.to_owned())];
+    let each = |of: fn(&PluginCounts) -> f64| {
+        plugins.iter().map(move |(name, counts)| (labels(name), of(counts)))
+    };
+    out.counter("plugin_calls", "Calls of a plugin.", each(|c| c.calls as f64))?;
+    out.counter("plugin_cpu_seconds", "Its processor time.", each(|c| c.cpu_nanos as f64 / 1e9))?;
+    out.counter(
+        "plugin_wall_seconds",
+        "Its time by the clock.",
+        each(|c| c.wall_nanos as f64 / 1e9),
+    )?;
+    out.counter("plugin_rows_in", "Rows given to it.", each(|c| c.rows_in as f64))?;
+    out.counter("plugin_rows_out", "Rows that it returned.", each(|c| c.rows_out as f64))?;
+    out.counter("plugin_bytes_in", "Bytes given to it.", each(|c| c.bytes_in as f64))?;
+    out.counter("plugin_bytes_out", "Bytes that it returned.", each(|c| c.bytes_out as f64))?;
+    let failures = plugins.iter().flat_map(|(name, counts)| {
+        counts.failures.iter().map(move |(code, calls)| {
+            (vec![("plugin", name.clone()), ("code", code.clone())], *calls as f64)
+        })
+    });
+    out.counter("plugin_failures", "Its calls and starts that failed, by code.", failures)?;
+    out.gauge("plugin_instances", "Its instances.", each(|c| c.instances as f64))?;
+    let started = each(|c| c.instances_started as f64);
+    out.counter("plugin_instances_started", "Instances that were started.", started)?;
+    let peak = each(|c| c.memory_peak_bytes as f64);
+    out.gauge("plugin_memory_peak_bytes", "Most memory of one instance.", peak)?;
+    out.counter("plugin_log_lines", "Lines that it logged.", each(|c| c.log_lines as f64))?;
+    let dropped = each(|c| c.log_lines_dropped as f64);
+    out.counter("plugin_log_lines_dropped", "Lines beyond its limit.", dropped)?;
+    let observed = plugins.iter().flat_map(|(name, counts)| {
+        let labels = |metric: &str| vec![("plugin", name.clone()), ("name", metric.to_owned())];
+        counts.observed.iter().map(move |(metric, observed)| (labels(metric), *observed))
+    });
+    let counters = observed.clone().filter_map(|(labels, observed)| match observed {
+        Observed::Counter(count) => Some((labels, count as f64)),
+        Observed::Gauge(_) => None,
+    });
+    out.counter("plugin_observed", "What a plugin counts itself.", counters)?;
+    let gauges = observed.filter_map(|(labels, observed)| match observed {
+        Observed::Gauge(value) => Some((labels, value)),
+        Observed::Counter(_) => None,
+    });
+    out.gauge("plugin_observed_value", "What a plugin measures itself.", gauges)
 }
 
 fn of(node: &Node) -> Labels {

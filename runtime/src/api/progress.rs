@@ -13,7 +13,7 @@ use super::describe;
 use crate::error::Error;
 use crate::graph::{Graph, Group};
 use crate::job::{EpochReport, Observer, Progress, Status};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Observed};
 use crate::plan::{Input, NodeKind, Plan, SinkPlan, SourceNode};
 use crate::source::Position;
 use crate::time::Watermark;
@@ -52,7 +52,7 @@ pub struct StreamingQueryProgress {
     pub sources: Vec<SourceProgress>,
     /// All sinks together, but for dead letters that nobody reads.
     pub sink: SinkProgress,
-    /// What plugins count.
+    /// What plugins count themselves, by step or function: totals, and the last values of gauges.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub observed_metrics: BTreeMap<String, Map<String, Value>>,
 }
@@ -194,7 +194,7 @@ impl View<'_> {
             state_operators: self.state_operators(),
             sources: self.sources().map(|(at, source)| self.source(at, source)).collect(),
             sink: self.sink(),
-            observed_metrics: BTreeMap::new(),
+            observed_metrics: self.observed(),
         }
     }
 
@@ -248,6 +248,20 @@ impl View<'_> {
             }
         };
         keyed.map(operator).collect()
+    }
+
+    /// What plugins count themselves: all of it, since the process was started.
+    fn observed(&self) -> BTreeMap<String, Map<String, Value>> {
+        let value = |observed: Observed| match observed {
+            Observed::Counter(count) => json!(count),
+            Observed::Gauge(value) => json!(value),
+        };
+        let plugins = self.metrics.plugins().into_iter();
+        let plugins = plugins.map(|(name, counts)| {
+            let observed = counts.observed.into_iter();
+            (name, observed.map(|(name, observed)| (name, value(observed))).collect())
+        });
+        plugins.filter(|(_, observed): &(String, Map<_, _>)| !observed.is_empty()).collect()
     }
 
     fn source(&self, at: usize, source: &SourceNode) -> SourceProgress {

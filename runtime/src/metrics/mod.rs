@@ -287,3 +287,17 @@ pub struct Metrics {
     /// The plugins that SQL calls, by the functions' names; over all tries of the job.
     pub functions: Vec<(String, Arc<PluginMetrics>)>,
 }
+
+impl Metrics {
+    /// The numbers of each plugin, by its step or function; what a step was split into has them
+    /// together.
+    pub fn plugins(&self) -> BTreeMap<String, PluginCounts> {
+        let steps = self.nodes.iter().filter_map(|node| {
+            let step = node.name.split('#').next().unwrap_or_default();
+            Some((step.to_owned(), node.plugin.as_ref()?.counts()))
+        });
+        let functions = self.functions.iter();
+        let functions = functions.map(|(name, plugin)| (name.clone(), plugin.counts()));
+        steps.chain(functions).collect()
+    }
+}

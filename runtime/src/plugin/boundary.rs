@@ -2,38 +2,24 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::buffer::Buffer;
 use arrow::compute::cast;
 use arrow::datatypes::Fields;
 use millrace_columns::{FlatColumns, FlatField, LayoutError, Node, crossing_type, decode, encode};
+use millrace_output::{PortOutput, PortRows, RowError};
 
 use super::bindings::millrace::plugin::types as wit;
 use super::host::cut;
 use super::instance::{CallFailure, Instance, said};
-use crate::dead_letter::{Refusal, is_code};
+use crate::dead_letter::Refusal;
 use crate::error::{Error, Result};
-
-/// A port may return so many rows per input row, and so many more: a guest that multiplies rows
-/// without end is stopped by this bound.
-const ROWS_OUT_PER_ROW_MAX: usize = 1024;
-const ROWS_OUT_MAX: usize = 1 << 20;
 
 /// What a call returned, checked.
 #[derive(Debug)]
 pub struct CallOutput {
     pub ports: Vec<PortRows>,
     pub errors: Vec<Refusal>,
-}
-
-/// Rows for one port.
-#[derive(Debug)]
-pub struct PortRows {
-    /// Index into the plan's ports.
-    pub port: usize,
-    /// The input row of each; `None`: all, in order.
-    pub rows: Option<UInt32Array>,
-    pub columns: Vec<ArrayRef>,
 }
 
 /// Columns that cross, encoded.
@@ -97,11 +83,15 @@ pub fn from_flat(
     fields: &Fields,
     rows: usize,
 ) -> Result<Vec<ArrayRef>, LayoutError> {
-    let flat = FlatColumns {
+    decode(fields, flat(columns), rows)
+}
+
+/// Returned columns, not yet checked. Buffers are not copied.
+pub fn flat(columns: wit::ColumnsResult) -> FlatColumns {
+    FlatColumns {
         nodes: columns.nodes.into_iter().map(Node::from).collect(),
         buffers: columns.buffers.into_iter().map(Buffer::from_vec).collect(),
-    };
-    decode(fields, flat, rows)
+    }
 }
 
 /// A batch for a plugin of the world `transform`.
@@ -158,35 +148,15 @@ pub fn check_ports(
     rows: usize,
     keys: usize,
 ) -> Result<Vec<PortRows>, String> {
-    let sources = rows.saturating_add(keys);
-    let rows_max = sources.saturating_mul(ROWS_OUT_PER_ROW_MAX).min(ROWS_OUT_MAX);
-    let mut checked: Vec<PortRows> = Vec::with_capacity(returned.len().min(ports.len()));
-    for returned in returned {
-        let port = returned.port as usize;
-        let Some(adds) = ports.get(port) else {
-            return Err(format!("port {port} of {}", ports.len()));
-        };
-        if checked.iter().any(|p| p.port == port) {
-            return Err(format!("port {port} twice"));
-        }
-        let selected = match returned.rows {
+    let returned = returned.into_iter().map(|returned| PortOutput {
+        port: returned.port,
+        rows: match returned.rows {
             wit::Selection::All => None,
-            wit::Selection::Rows(selected) => {
-                if let Some(beyond) = selected.iter().find(|row| **row as usize >= sources) {
-                    return Err(format!("port {port}: row {beyond} of {sources}"));
-                }
-                if selected.len() > rows_max {
-                    return Err(format!("port {port}: {} rows from {sources}", selected.len()));
-                }
-                Some(UInt32Array::from(selected))
-            }
-        };
-        let count = selected.as_ref().map_or(rows, arrow::array::Array::len);
-        let columns =
-            from_flat(returned.columns, adds, count).map_err(|e| format!("port {port}: {e}"))?;
-        checked.push(PortRows { port, rows: selected, columns });
-    }
-    Ok(checked)
+            wit::Selection::Rows(rows) => Some(rows),
+        },
+        columns: flat(returned.columns),
+    });
+    millrace_output::check_ports(returned, ports, rows, keys)
 }
 
 /// Checks the refused rows beside those that are on `ports`.
@@ -199,44 +169,21 @@ pub fn check_errors(
     rows: usize,
     keys: usize,
 ) -> Result<Vec<Refusal>, String> {
-    if errors.is_empty() {
-        return Ok(Vec::new());
-    }
-    if errors.len() > rows {
-        return Err(format!("{} row errors for {rows} rows", errors.len()));
-    }
-    if ports.iter().any(|port| port.rows.is_none()) {
-        return Err("row errors beside a port that has all rows".to_owned());
-    }
-    let mut taken = vec![false; rows + keys];
-    for port in ports {
-        for row in port.rows.iter().flat_map(|rows| rows.values()) {
-            taken[*row as usize] = true;
-        }
-    }
-    let mut refusals = Vec::with_capacity(errors.len());
-    for error in errors {
-        let Some(taken) = taken[..rows].get_mut(error.row as usize) else {
-            return Err(format!("an error of row {} of {rows}", error.row));
-        };
-        if std::mem::replace(taken, true) {
-            return Err(format!(
-                "an error of row {}, which is on a port or an error too",
-                error.row
-            ));
-        }
-        if !is_code(&error.code) {
-            return Err("an error code that is not 1 to 64 of a-z, 0-9 and _".to_owned());
-        }
-        refusals.push(Refusal {
-            row: error.row,
-            code: error.code,
-            message: cut(&error.message).to_owned(),
-            column: error.column.map(|column| cut(&column).to_owned()),
-            backtrace: None,
-        });
-    }
-    Ok(refusals)
+    let errors = errors.into_iter().map(|error| RowError {
+        row: error.row,
+        code: error.code,
+        message: error.message,
+        column: error.column,
+    });
+    let checked = millrace_output::check_errors(errors, ports, rows, keys)?;
+    let refusals = checked.into_iter().map(|error| Refusal {
+        row: error.row,
+        code: error.code,
+        message: cut(&error.message).to_owned(),
+        column: error.column.map(|column| cut(&column).to_owned()),
+        backtrace: None,
+    });
+    Ok(refusals.collect())
 }
 
 /// The flat schema that a plugin is started with: of columns whose type crosses.

@@ -73,11 +73,11 @@ impl Budget {
     fn refusal(&self, used: &Used, memory: u64) -> String {
         let (of, key) = (&self.of, self.key);
         if used.instances >= self.instances_max {
-            return format!("{of} has {} instances already: raise {key}.instances", used.instances);
+            return format!("{of} has {} instances already: raise {key}instances", used.instances);
         }
         format!(
             "the instances of {of} may have {} MiB already, and {} MiB more are beyond the bound: \
-             raise {key}.memory, or lower limits.memory of the plugins",
+             raise {key}memory, or lower limits.memory of the plugins",
             used.memory >> 20,
             memory >> 20
         )

@@ -84,7 +84,7 @@ impl PluginHost {
             store: Store::of_user(),
             trust: None,
             more: Mutex::default(),
-            budget: Budget::new(of, "[limits] of the pipeline", instances_max, memory_max),
+            budget: Budget::new(of, "[limits] ", instances_max, memory_max),
             sandboxes: Mutex::default(),
             metrics: Mutex::default(),
             loaded: Mutex::default(),

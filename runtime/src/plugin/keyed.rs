@@ -1,21 +1,17 @@
 //! Batches of keyed plugins to the guest and back: what returns is checked here.
 
-use std::collections::HashSet;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::array::{Array, ArrayRef, BinaryArray, RecordBatch};
+use arrow::datatypes::Fields;
+use millrace_output::{PortRows, check_changed, check_timers};
 
 use super::bindings::exports::millrace::plugin::keyed_transformer as wit;
-use super::boundary::{Flat, PortRows, check_errors, check_ports, from_flat, pick};
+use super::boundary::{Flat, check_errors, check_ports, flat, pick};
 use super::host::LargeState;
 use super::instance::{CallFailure, Instance, said};
 use crate::dead_letter::Refusal;
 use crate::error::Result;
-
-/// Texts of bytes, one per key.
-static STATES: LazyLock<Fields> =
-    LazyLock::new(|| Fields::from(vec![Field::new("state", DataType::Binary, true)]));
 
 /// Which clock a timer goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,22 +121,9 @@ impl KeyedCall<'_> {
         let returned = check_ports(output.ports, ports, rows, keys)?;
         let errors = check_errors(output.errors, &returned, rows, keys)?;
         let changed = output.changed;
-        if let Some(pair) = changed.windows(2).find(|pair| pair[0] >= pair[1]) {
-            return Err(format!("changed keys {} and {} in this order", pair[0], pair[1]));
-        }
-        if let Some(beyond) = changed.last().filter(|key| **key as usize >= keys) {
-            return Err(format!("changed key {beyond} of {keys}"));
-        }
+        check_changed(&changed, keys)?;
         let states = states(output.states, changed.len())?;
-        let mut seen = HashSet::with_capacity(output.timers.len());
-        for timer in &output.timers {
-            if timer.key as usize >= keys {
-                return Err(format!("a timer of key {} of {keys}", timer.key));
-            }
-            if !seen.insert((timer.key, timer.id)) {
-                return Err(format!("timer {} of key {} twice", timer.id, timer.key));
-            }
-        }
+        check_timers(output.timers.iter().map(|timer| (timer.key, timer.id)), keys)?;
         let timers = output.timers.into_iter().map(Into::into).collect();
         Ok(KeyedCallOutput { ports: returned, errors, changed, states, timers })
     }
@@ -167,8 +150,7 @@ pub(super) fn states(
     columns: super::bindings::millrace::plugin::types::ColumnsResult,
     count: usize,
 ) -> Result<BinaryArray, String> {
-    let columns = from_flat(columns, &STATES, count).map_err(|e| format!("states: {e}"))?;
-    Ok(columns[0].as_binary::<i32>().clone())
+    millrace_output::states(flat(columns), count)
 }
 
 impl From<DueTimer> for wit::FiredTimer {

@@ -26,7 +26,7 @@ mod udf;
 
 pub use artifact::digest;
 pub use boundary::crossing;
-pub use boundary::{CallOutput, Crossing, PortRows};
+pub use boundary::{CallOutput, Crossing};
 pub use budget::Budget;
 pub use catalog::{Inspection, PluginHost};
 pub use contract::{Wanted, World};
@@ -35,6 +35,7 @@ pub use host::{LargeState, ListRange, MapEntry};
 pub use instance::{CallFailure, Instance};
 pub use keyed::{Clock, DueTimer, KeyedCall, KeyedCallOutput, TimerChange, TimerSetting, migrate};
 pub use loaded::{Loaded, StartFailure};
+pub use millrace_output::PortRows;
 pub use moment::{Moment, latest};
 pub use sandbox::{InstanceLimits, Sandbox};
 

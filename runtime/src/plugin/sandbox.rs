@@ -51,7 +51,7 @@ impl Sandbox {
             name: name.to_owned(),
             metrics,
             seed,
-            instances: Budget::new(of, "limits", Some(limits.instances), None),
+            instances: Budget::new(of, "limits.", Some(limits.instances), None),
             pipeline: pipeline.clone(),
             log: LogQuota::new(limits.log_lines, limits.log_bytes.0),
             told_of_metrics: AtomicBool::new(false),
@@ -65,7 +65,7 @@ impl Sandbox {
 
     /// For an instance that is asked what it is, and then thrown away, and for tests of a plugin.
     pub fn trial(name: &str, limits: &LimitsConfig) -> Arc<Self> {
-        let pipeline = Budget::new("the test".to_owned(), "limits", None, None);
+        let pipeline = Budget::new("the test".to_owned(), "limits.", None, None);
         Self::new(name, limits, Some(0), Arc::default(), &pipeline)
     }
 

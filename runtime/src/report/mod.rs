@@ -84,6 +84,7 @@ impl<'a> Report<'a> {
                 health: outside.then(|| HealthReport::of(node)),
                 queue: is_queue.then(|| QueueReport::of(&node.queue)),
                 plugin: node.plugin.as_ref().map(|plugin| plugin.counts()),
+                plugin_versions: VersionReport::all(node),
             };
             (node.name.as_str(), report)
         };
@@ -121,6 +122,26 @@ struct NodeReport<'a> {
     /// Of what runs a plugin.
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<PluginCounts>,
+    /// While several versions of the plugin run, each by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    plugin_versions: Vec<VersionReport>,
+}
+
+/// What one version of a plugin does.
+#[derive(Serialize, JsonSchema)]
+struct VersionReport {
+    digest: String,
+    #[serde(flatten)]
+    counts: PluginCounts,
+}
+
+impl VersionReport {
+    /// Of a node; none where there is but one.
+    fn all(node: &NodeMetrics) -> Vec<Self> {
+        let versions = node.plugin.as_ref().map(|plugin| plugin.by_version());
+        let versions = versions.filter(|versions| versions.len() > 1).unwrap_or_default();
+        versions.into_iter().map(|(digest, counts)| Self { digest, counts }).collect()
+    }
 }
 
 /// Rows that come to their step again.

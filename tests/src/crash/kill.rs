@@ -188,6 +188,8 @@ impl Process {
     fn start(fixture: &Fixture) -> Self {
         let mut command = Command::new(binary());
         command.arg("run").arg(fixture.pipeline()).arg("--json");
+        // What a killed process leaves behind goes with the test.
+        command.env("XDG_RUNTIME_DIR", fixture.disk().with_file_name("run"));
         let mut child = command.stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
         let said = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = crossbeam_channel::unbounded();
@@ -203,10 +205,11 @@ impl Process {
     /// Waits until the process has told of its progress so many times; `false` if it ended before.
     fn progresses(&self, times: usize) -> bool {
         for _ in 0..times {
-            // What `check` warns of comes first, and is no JSON.
+            // What `check` warns of comes first, and where the API is.
             let line = loop {
                 match self.lines.recv_timeout(PATIENCE) {
                     Ok(line) if !line.starts_with('{') => {}
+                    Ok(line) if line.contains("\"event\":\"api\"") => {}
                     other => break other,
                 }
             };

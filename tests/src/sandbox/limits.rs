@@ -5,6 +5,7 @@ use millrace::diagnostic::Severity;
 
 use super::{SINK, counts, witness};
 use crate::harness::Sandbox;
+use crate::swap::fixture::{Live, pipeline, to};
 
 /// More log than a second may have is dropped; how much it was is counted and said.
 #[test]
@@ -117,4 +118,17 @@ fn lanes_take_turns_with_a_function() {
     let counts = function.counts();
     assert_eq!(counts.rows_in, 4 * 180, "{counts:?}");
     assert_eq!(counts.instances_started, 1, "{counts:?}");
+}
+
+/// A new version is made ready beside the old one, and needs room of its own.
+#[test]
+fn a_swap_that_would_pass_a_bound_of_the_pipeline_is_refused() {
+    let step = "plugin = \"tagged\"\nconfig = { tag = \"a\" }\nlimits = { deadline = \"100ms\" }";
+    let mut live = Live::start(&format!("{}[limits]\ninstances = 2\n", pipeline(step)));
+    live.pass(10);
+    let refusal = live.refused(&to(serde_json::json!({ "tag": "b" })));
+    assert!(refusal.contains("the pipeline has 2 instances already"), "{refusal}");
+    assert!(refusal.contains("raise [limits]"), "{refusal}");
+    live.pass(10);
+    assert_eq!(live.tagged("a").len(), 20);
 }

@@ -1,7 +1,7 @@
 //! Swaps while rows pass by: nothing is lost, doubled or delayed, whatever the new version does.
 
 mod crash;
-mod fixture;
+pub mod fixture;
 mod history;
 mod load;
 mod state;
