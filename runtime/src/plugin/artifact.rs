@@ -61,8 +61,9 @@ fn cache_directory(engine: &Engine) -> Option<PathBuf> {
 
 fn read_intact(path: &Path) -> Option<Vec<u8>> {
     let bytes = fs::read(path).ok()?;
-    let (sum, artifact) = bytes.split_at_checked(SUM_BYTES)?;
-    if Sha256::digest(artifact).as_slice() == sum {
+    if let Some((sum, artifact)) = bytes.split_at_checked(SUM_BYTES)
+        && Sha256::digest(artifact).as_slice() == sum
+    {
         return Some(artifact.to_vec());
     }
     tracing::warn!(path = %path.display(), "a cached artifact is damaged; compiling again");

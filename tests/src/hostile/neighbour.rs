@@ -35,10 +35,14 @@ from = "h"
 fn hostile(sandbox: &Sandbox, step: &str) -> String {
     let row = |n: i64| json!({"n": n, "k": format!("k{}", n % 4)}).to_string();
     sandbox.write("in.ndjson", (1..=ROWS).map(row).collect::<Vec<_>>().join("\n"));
+    let reports = match step.starts_with("key") {
+        true => "[sink.reports]\ntype = \"null\"\nfrom = \"h.reports\"\n",
+        false => "",
+    };
     format!(
         "batch_rows = 16\n[source.s]\ntype = \"file\"\npath = \"in.ndjson\"\nformat = \"ndjson\"\n\
          [step.h]\nfrom = \"s\"\nplugin = \"hostile\"\ngrant = [\"log\"]\n{step}\n\
-         [sink.out]\ntype = \"file\"\npath = \"out\"\nfrom = \"h\"\n"
+         [sink.out]\ntype = \"file\"\npath = \"out\"\nfrom = \"h\"\n{reports}"
     )
 }
 
@@ -74,7 +78,7 @@ fn a_pipeline_goes_on_whatever_its_neighbour_does() {
             ("config = { mode = \"memory\", poison = 13 }", 1),
             ("config = { mode = \"stack\", poison = 13 }", 1),
             ("config = { mode = \"panic\", poison = 13 }", 1),
-            ("config = { mode = \"huge_output\", poison = 13 }", 1),
+            ("config = { mode = \"huge_output\", poison = 13 }\nlimits = { output = \"1MiB\" }", 1),
             ("config = { mode = \"huge_error\", poison = 13 }", 1),
             ("config = { mode = \"log_flood\", poison = 13 }", 0),
             ("config = { mode = \"slow\" }", 0),

@@ -41,7 +41,7 @@ fn start_up_code_has_limits_too() {
     for (function, message) in [
         ("doctored_loop", "did not return within 50ms"),
         ("doctored_memory", "wants more than its 16 MiB of memory"),
-        ("doctored_stack", "call stack exhausted"),
+        ("doctored_stack", "wasm trap"),
     ] {
         let sandbox = sandbox(&doctored::at_start(&hostile(), function));
         let found = sandbox.mistake(PIPELINE);

@@ -15,7 +15,8 @@ fn pipeline(sandbox: &Sandbox, config: &str, limits: &str) -> String {
         "batch_rows = 16\n[source.s]\ntype = \"file\"\npath = \"in.ndjson\"\nformat = \"ndjson\"\n\
          [step.h]\nfrom = \"s\"\nplugin = \"hostile\"\nkey = [\"k\"]\ngrant = [\"log\"]\n\
          config = {{ {config} }}\nlimits = {{ {limits} }}\n\
-         [sink.out]\ntype = \"file\"\npath = \"out\"\nfrom = \"h\"\n"
+         [sink.out]\ntype = \"file\"\npath = \"out\"\nfrom = \"h\"\n\
+         [sink.reports]\ntype = \"null\"\nfrom = \"h.reports\"\n"
     )
 }
 
