@@ -1,6 +1,7 @@
 //! What a running pipeline tells of itself.
 
-use serde_json::Value;
+use millrace_tests::broker::Broker;
+use serde_json::{Value, json};
 
 use super::fixture::{Pipeline, STEADY};
 use crate::harness::{Sandbox, wait_until};
@@ -197,6 +198,43 @@ fn what_plugins_count_is_observed() {
     assert!(number(&format!("millrace_plugin_instances{plugin}}}")) > 0.0);
     let observed = number(&format!("millrace_plugin_observed_total{plugin},name=\"rows\"}}"));
     assert!(observed >= rows(&first) as f64, "{observed}");
+}
+
+/// Offsets of Kafka stand in progress as Spark has them, with how far they are behind.
+#[test]
+fn offsets_of_kafka_are_those_of_spark() {
+    let broker = Broker::shared();
+    let topic = broker.topic("progress", 2);
+    broker.produce(&topic, (0..40).map(|id| format!("{{\"id\": {id}}}")));
+    let sandbox = Sandbox::new();
+    let brokers = broker.address();
+    sandbox.pipeline(&format!(
+        "[source.orders]\ntype = \"kafka\"\nbrokers = \"{brokers}\"\ntopics = [\"{topic}\"]\n\
+         format = \"raw\"\n[sink.out]\ntype = \"null\"\nfrom = \"orders\"\n"
+    ));
+    let pipeline = Pipeline::start(&sandbox, &[]);
+    let recent = || pipeline.json("/v1/progress/recent");
+    let read = |recent: &Value| -> u64 {
+        let all = recent.as_array().unwrap().iter();
+        all.map(|progress| progress["numInputRows"].as_u64().unwrap()).sum()
+    };
+    wait_until(|| read(&recent()) == 40);
+    let recent = recent();
+    let last = recent.as_array().unwrap().last().unwrap();
+    assert_shape(last);
+    let source = &last["sources"][0];
+    assert_eq!(source["description"], format!("orders (kafka {topic})"));
+    let ends: Value = recent.as_array().unwrap().iter().fold(json!({}), |mut ends, progress| {
+        let moved = progress["sources"][0]["endOffset"][&topic].as_object();
+        for (partition, offset) in moved.into_iter().flatten() {
+            ends[partition] = offset.clone();
+        }
+        ends
+    });
+    let sum: u64 = ends.as_object().unwrap().values().map(|at| at.as_u64().unwrap()).sum();
+    assert_eq!((ends.as_object().unwrap().len(), sum), (2, 40), "{recent}");
+    assert_eq!(source["latestOffset"][&topic], ends, "{source}");
+    assert_eq!(source["metrics"]["maxOffsetsBehindLatest"], "0", "{source}");
 }
 
 /// Everything that is described is answered, and says of itself what the description says.
