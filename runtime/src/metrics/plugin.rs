@@ -108,6 +108,11 @@ impl PluginMetrics {
         self.each(|all| all.instances_recycled.add(1));
     }
 
+    /// Most memory that any one instance has had, in bytes.
+    pub fn memory_peak(&self) -> u64 {
+        self.memory_peak_bytes.load(Ordering::Relaxed)
+    }
+
     /// An instance has so many bytes of memory.
     pub fn memory(&self, bytes: u64) {
         self.each(|all| {

@@ -255,6 +255,11 @@ impl PluginStep {
         &self.plan
     }
 
+    /// Most memory that an instance of this version has had, in bytes.
+    pub fn memory_peak(&self) -> u64 {
+        self.sandbox.metrics.memory_peak()
+    }
+
     /// How many calls have failed so far.
     pub fn failed_calls(&self) -> u64 {
         self.failed_calls

@@ -55,7 +55,7 @@ impl VersionedStep {
             refused: refusals.len() as u64,
             failures: self.current.failed_calls() - failed,
             nanos: started.elapsed().as_nanos() as u64,
-            memory: 0,
+            memory: self.current.memory_peak(),
         };
         self.life.add(&sample);
         if let Some(candidate) = &self.candidate {
@@ -188,7 +188,7 @@ fn call(
         // Counted apart, where the current version does better.
         failures: 0,
         nanos: started.elapsed().as_nanos() as u64,
-        memory: 0,
+        memory: step.memory_peak(),
     };
     Ok((called, sample))
 }

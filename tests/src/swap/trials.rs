@@ -87,6 +87,7 @@ fn a_shadow_has_no_effect_and_tells_the_differences() {
     let report = live.remote.trials().remove(0);
     assert_eq!(report.candidate.refused, 100);
     assert_eq!((report.current.rows_out, report.candidate.rows_out), (1000, 900));
+    assert!(report.candidate.nanos > 0 && report.candidate.memory_bytes > 1 << 16, "{report:?}");
     // Each of them on `main` and on `errors`.
     assert_eq!(report.differing_rows, 200);
     assert!(report.examples.iter().any(|e| e.candidate == "refused"), "{:?}", report.examples);

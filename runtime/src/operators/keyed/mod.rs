@@ -224,6 +224,7 @@ impl KeyedStep {
         let errors = self.current.plan.plugin.errors;
         let sample = Sample {
             failures: self.current.failed_calls - failed,
+            memory: self.current.memory_peak(),
             ..sample(rows, &out.emitted[before..], errors, started)
         };
         self.life.add(&sample);
@@ -291,8 +292,9 @@ impl KeyedStep {
         let failure = match self.call(Side::Candidate, work, &mut call, within)? {
             Ok((output, timers)) => {
                 self.keep(Side::Candidate, work, &call, output, timers, out)?;
+                let memory = self.runner(Side::Candidate).memory_peak();
                 let sample = sample(rows, &out.emitted[before..], errors, started);
-                trial.count(Side::Candidate, &sample);
+                trial.count(Side::Candidate, &Sample { memory, ..sample });
                 return Ok(());
             }
             Err(failure) => failure,
@@ -326,8 +328,9 @@ impl KeyedStep {
                 Err(failure) => trial.failed(&failure.message),
             }
             let rows = count(&segments);
+            let memory = self.runner(Side::Candidate).memory_peak();
             let sample = sample(rows, &emitted.emitted, plan.plugin.errors, started);
-            trial.count(Side::Candidate, &sample);
+            trial.count(Side::Candidate, &Sample { memory, ..sample });
             shadowed = Some(emitted);
         }
         let mut emitted = Outputs::default();

@@ -57,6 +57,11 @@ impl Runner {
         Ok(runner)
     }
 
+    /// Most memory that an instance of this version has had, in bytes.
+    pub fn memory_peak(&self) -> u64 {
+        self.sandbox.metrics.memory_peak()
+    }
+
     /// Whether it runs this component with this config.
     pub fn is(&self, plan: &KeyedPlan) -> bool {
         let (own, other) = (&self.plan.plugin, &plan.plugin);
