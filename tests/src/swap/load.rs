@@ -14,7 +14,7 @@ use crate::harness::wait_until;
 /// So long with `MILLRACE_SWAP_SECONDS`; `make swap-minute` takes a minute.
 const SECONDS: u64 = 5;
 const EVERY: Duration = Duration::from_millis(100);
-const ROWS_PER_FILE: i64 = 20_000;
+const ROWS_PER_FILE: i64 = 5_000;
 const KEYS: i64 = 1000;
 
 fn seconds() -> u64 {
@@ -56,7 +56,7 @@ fn swap_on_and_on(text: &str, config: impl Fn(&str, Option<i64>) -> Value) -> Li
                 file += 1;
                 fed.store(file * ROWS_PER_FILE, Ordering::Relaxed);
                 // A few files wait at any time, and not thousands.
-                while sandbox.files("out").len() + 40 < file as usize
+                while sandbox.files("out").len() + 20 < file as usize
                     && !over.load(Ordering::Relaxed)
                 {
                     std::thread::park_timeout(Duration::from_millis(1));
