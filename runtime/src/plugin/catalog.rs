@@ -9,7 +9,7 @@ use super::bindings::millrace::plugin::types as wit;
 use super::budget::Budget;
 use super::contract::{Wanted, World};
 use super::engine::engine;
-use super::find::is_named_after;
+use super::find::{is_named_after, read_component};
 use super::host::cut;
 use super::instance::Prepared;
 use super::loaded::{Loaded, StartFailure};
@@ -25,8 +25,6 @@ use crate::plan::{
     PluginRefusal, PluginRequest,
 };
 
-/// A component of Python has some 40 MB.
-const COMPONENT_BYTES_MAX: u64 = 512 << 20;
 const PORTS_MAX: usize = 256;
 const NAME_BYTES_MAX: usize = 256;
 
@@ -113,12 +111,7 @@ impl PluginHost {
     /// # Errors
     /// If it can't be read or is none, or is not signed where that is demanded.
     pub fn load(&self, path: &Path) -> Result<Arc<Loaded>> {
-        let bytes = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?.len();
-        if bytes > COMPONENT_BYTES_MAX {
-            let text = format!("{} cannot be loaded: it has {bytes} bytes", path.display());
-            return Err(Error::plugin(format!("{text}, and {COMPONENT_BYTES_MAX} are allowed")));
-        }
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+        let bytes = read_component(path)?;
         let digest = digest(&bytes);
         is_named_after(path, &digest)?;
         let named = path.display().to_string();

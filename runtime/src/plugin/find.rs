@@ -15,6 +15,8 @@ use crate::storage::{Directories, Storage};
 
 /// Where there are more versions or digests than these, the others are not listed.
 const LISTED_MAX: usize = 8;
+/// A component of Python has some 40 MB.
+const COMPONENT_BYTES_MAX: u64 = 512 << 20;
 const BUILD: &str = "build it with `millrace plugin build`";
 
 /// Why a component can't be had, and what to do.
@@ -125,9 +127,7 @@ impl PluginHost {
     /// The bytes and the digest of what was located, if it may be used.
     fn read(&self, plugin: &str, located: &Located) -> Result<(Vec<u8>, String), NotFound> {
         let path = &located.path;
-        let bytes = std::fs::read(path).map_err(|e| {
-            (Error::io("read", path, e).to_string(), "let this user read it".to_owned())
-        })?;
+        let bytes = read_component(path).map_err(|e| (e.to_string(), remedy(&e)))?;
         let digest = digest(&bytes);
         is_named_after(path, &digest).map_err(|e| (e.to_string(), remedy(&e)))?;
         self.vouched(plugin, path, &digest, located.asked.as_ref())?;
@@ -344,6 +344,19 @@ impl PluginHost {
             )
         })
     }
+}
+
+/// The bytes of the component at `path`.
+///
+/// # Errors
+/// If they can't be read, or are more than any component has.
+pub(super) fn read_component(path: &Path) -> Result<Vec<u8>> {
+    let bytes = std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?.len();
+    if bytes > COMPONENT_BYTES_MAX {
+        let text = format!("{} cannot be loaded: it has {bytes} bytes", path.display());
+        return Err(Error::plugin(format!("{text}, and {COMPONENT_BYTES_MAX} are allowed")));
+    }
+    std::fs::read(path).map_err(|e| Error::io("read", path, e))
 }
 
 /// A component whose file is called after its digest must have it.

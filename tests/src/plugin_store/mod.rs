@@ -35,7 +35,7 @@ fn hostile(version: &str) -> Vec<u8> {
     versioned("hostile", version)
 }
 
-fn versioned(plugin: &str, version: &str) -> Vec<u8> {
+pub fn versioned(plugin: &str, version: &str) -> Vec<u8> {
     assert_eq!(version.len(), 5, "a text in the component can't grow");
     let mut bytes = fs::read(plugins().join(format!("{plugin}.wasm"))).unwrap();
     let built = format!("{plugin}0.1.0");
@@ -74,7 +74,7 @@ fn plugin(sandbox: &Sandbox, code: i32, arguments: &[&str]) -> String {
 }
 
 /// Writes a component beside the pipeline file and pushes it. Its digest.
-fn push(sandbox: &Sandbox, bytes: &[u8], options: &[&str]) -> String {
+pub fn push(sandbox: &Sandbox, bytes: &[u8], options: &[&str]) -> String {
     sandbox.write("pushed.wasm", bytes);
     plugin(sandbox, 0, &[&["push", "pushed.wasm"], options].concat());
     digest(bytes)
@@ -87,7 +87,7 @@ fn listed(sandbox: &Sandbox) -> Vec<Value> {
 }
 
 /// Makes a pair of keys in the file `name`. The public one.
-fn keygen(sandbox: &Sandbox, name: &str) -> String {
+pub fn keygen(sandbox: &Sandbox, name: &str) -> String {
     let output = sandbox.millrace(&["plugin", "keygen", name]);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap().trim().to_owned()

@@ -4,6 +4,7 @@ mod crash;
 pub mod fixture;
 mod history;
 mod load;
+mod signatures;
 mod state;
 mod trials;
 
