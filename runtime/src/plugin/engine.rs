@@ -16,11 +16,11 @@ pub const TICK: Duration = Duration::from_millis(5);
 /// Most memory that any plugin may be given: each of the pool's slots reserves so many addresses.
 pub const MEMORY_MAX: u64 = 4 << 30;
 
-/// Bounds of the pool, in instances of components. One component may be many core instances:
-/// Python's are 38, QuickJS's 13.
-const COMPONENTS_MAX: u32 = 256;
-const CORE_INSTANCES_MAX: u32 = 4096;
-const MEMORIES_MAX: u32 = 512;
+/// Bounds of the pool, in instances of components: room for some hundred pipelines. One component
+/// may be many core instances: Python's are 38, QuickJS's 13. A slot takes addresses and no memory.
+const COMPONENTS_MAX: u32 = 1024;
+const CORE_INSTANCES_MAX: u32 = 8192;
+const MEMORIES_MAX: u32 = 2048;
 const WASM_STACK_BYTES: usize = 512 << 10;
 
 static ENGINE: LazyLock<Result<Engine, String>> =
