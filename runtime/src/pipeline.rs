@@ -1,9 +1,10 @@
 //! A pipeline file to a checked plan.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{self, Config, PluginsConfig, StepConfig, TableConfig};
+use crate::config::{self, Config, PluginsConfig, StepConfig, TableConfig, Text};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::error::{Error, Result};
 use crate::plan::{Facts, Plan, ProbeError, ProbeKey, Probed, Replan, Said};
@@ -30,6 +31,8 @@ pub struct Blueprint {
     config: Config,
     facts: Facts,
     plugins: Arc<PluginHost>,
+    /// The components that were planned, by step and function: others may lie on disk by now.
+    digests: BTreeMap<String, String>,
 }
 
 /// Why there is none.
@@ -56,7 +59,11 @@ pub fn check(path: &Path) -> Result<Pipeline, CheckFailure> {
     match planner::plan(&config, &facts, &*plugins, &mut found) {
         Some(plan) => {
             let path = path.to_owned();
-            let blueprint = Blueprint { path, text, config, facts, plugins: plugins.clone() };
+            let digests = plan.digests().map(|(name, of)| (name.to_owned(), of.to_owned()));
+            let digests = digests.collect();
+            let plugins = plugins.clone();
+            let blueprint =
+                Blueprint { path, text, config, facts, plugins: plugins.clone(), digests };
             Ok(Pipeline { plan, plugins, blueprint: Arc::new(blueprint), found })
         }
         None => Err(CheckFailure::Mistakes(Box::new(found))),
@@ -64,6 +71,25 @@ pub fn check(path: &Path) -> Result<Pipeline, CheckFailure> {
 }
 
 impl Blueprint {
+    /// The pipeline as it was planned, whatever has become of the plugins on disk since.
+    fn planned(&self) -> Config {
+        let mut config = self.config.clone();
+        let pin = |plugin: &mut Text, name: &str| {
+            if let Some(digest) = self.digests.get(name) {
+                plugin.replace(&format!("sha256:{digest}"));
+            }
+        };
+        for step in &mut config.steps {
+            if let StepConfig::Plugin(planned) = &mut step.config {
+                pin(&mut planned.plugin, &step.name);
+            }
+        }
+        for function in &mut config.functions {
+            pin(&mut function.config.plugin, &function.name);
+        }
+        config
+    }
+
     fn plan(&self, config: &Config, facts: &Facts) -> Result<Plan> {
         let mut found = Diagnostics::new(&self.path, &self.text);
         let plan = planner::plan(config, facts, &*self.plugins, &mut found);
@@ -89,7 +115,7 @@ impl Replan for Blueprint {
     }
 
     fn with_step(&self, step: &str, plugin: &str, json: &serde_json::Value) -> Result<Plan> {
-        let mut config = self.config.clone();
+        let mut config = self.planned();
         let named = config.steps.iter_mut().find(|named| named.name == step);
         let Some(StepConfig::Plugin(planned)) = named.map(|named| &mut named.config) else {
             return Err(Error::internal(format!("`{step}` is no plugin step")));
@@ -104,7 +130,7 @@ impl Replan for Blueprint {
     }
 
     fn with_table(&self, table: &str, path: &str) -> Result<Plan> {
-        let mut config = self.config.clone();
+        let mut config = self.planned();
         let Some(named) = config.tables.iter_mut().find(|named| named.name == table) else {
             return Err(Error::internal(format!("`{table}` is no table")));
         };

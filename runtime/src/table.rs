@@ -93,6 +93,9 @@ impl Table {
 /// `Config` if it can't be read.
 pub fn digest(path: &Path) -> Result<String> {
     let wrong = |e| Error::config(format!("cannot read {}: {e}", path.display()));
+    if !std::fs::metadata(path).map_err(wrong)?.is_file() {
+        return Err(Error::config(format!("{} is no file", path.display())));
+    }
     let bytes = std::fs::read(path).map_err(wrong)?;
     Ok(crate::plugin::digest(&bytes))
 }

@@ -6,14 +6,14 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::commit::{
-    CLOCKS, Clock, Commit, HISTORY, META, POSITIONS, SEGMENTS, STAGED, WATERMARKS,
+    CLOCKS, Clock, Commit, HISTORY, META, POSITIONS, SEGMENTS, STAGED, SWAPS, WATERMARKS,
 };
 use crate::database::{json, to_json};
 use crate::epoch::Epoch;
 use crate::plan::Shapes;
 use crate::sink::Staged;
 use crate::source::Position;
-use crate::swap::Deployed;
+use crate::swap::{Deployed, Outcome, SwapEnd, SwapRecord};
 
 /// An epoch that was committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,6 +120,24 @@ pub(super) fn rewind(transaction: &WriteTransaction, to: Epoch) -> Result<(), re
         table.retain_in((to.0 + 1, 0).., |_, _| false)?;
     }
     transaction.open_table(META)?.insert("state_epoch", to.0.to_string().as_str())?;
+    forget_swaps(transaction, to)
+}
+
+/// Swaps after `to` are no longer in force; the history keeps them.
+fn forget_swaps(transaction: &WriteTransaction, to: Epoch) -> Result<(), redb::Error> {
+    let mut swaps = transaction.open_table(SWAPS)?;
+    let mut undone: Vec<SwapRecord> = Vec::new();
+    for entry in swaps.iter()? {
+        let record: SwapRecord = json(entry?.1.value())?;
+        undone.extend((record.epoch > to.0).then_some(record));
+    }
+    for mut record in undone {
+        record.outcome = Outcome::Superseded;
+        let reason = format!("the checkpoint went back to epoch {to}");
+        let (epoch, at_ms, by) = (to.0, record.at_ms, "millrace".to_owned());
+        record.end.get_or_insert(SwapEnd { epoch, at_ms, by, reason, report: None });
+        swaps.insert(record.id, to_json(&record)?.as_str())?;
+    }
     Ok(())
 }
 

@@ -67,7 +67,7 @@ pub fn run(
         replan: options.replan.clone(),
         plugins: plugins.clone(),
         lookups: shared.lookups.clone(),
-        store: store.clone(),
+        store: &store,
         storage: storage.clone(),
         deployed: &recovered.deployed,
         shapes: &recovered.shapes,
@@ -409,7 +409,7 @@ impl Coordinator<'_> {
             let text = "another swap is about to take effect: ask again";
             change.answer(Err(Error::unavailable(text)));
         } else if !self.deployments.is_own(&change) {
-            let text = "the pipeline started again meanwhile: nothing was changed; ask again";
+            let text = "what runs has changed meanwhile: nothing was changed by this; ask again";
             change.answer(Err(Error::unavailable(text)));
         } else if self.course.stopping {
             change.answer(Err(Error::unavailable("the pipeline is stopping: nothing was changed")));
@@ -504,15 +504,23 @@ impl Coordinator<'_> {
         self.deployments.note_versions(&mut self.shapes, change.as_ref());
         commit.shapes = self.shapes.clone();
         (commit.deployed, commit.swaps) = self.deployments.commit(epoch, change.as_mut());
+        let swaps = commit.swaps.clone();
         commit.digests = self.digests();
         if let Some(forgotten) = self.state.seal(epoch)? {
             commit.segments.insert(0, forgotten);
         }
-        self.store.commit(&commit)?;
+        if let Err(error) = self.store.commit(&commit) {
+            if let Some(mut change) = change {
+                let text = "the checkpoint could not be written: whether the swap is in force is \
+                            known when the pipeline runs again (`millrace swaps`)";
+                change.answer(Err(Error::unavailable(text)));
+            }
+            return Err(error);
+        }
         let committed = Instant::now();
         self.committed = epoch;
+        self.deployments.committed(&swaps, change.as_ref());
         if let Some(mut change) = change {
-            self.deployments.committed(&change);
             change.answer(Ok(()));
         }
         self.status.committed(epoch);

@@ -70,7 +70,11 @@ impl Remote {
         let (reply, answer) = bounded(1);
         let change = deployments.prepare(request, reply)?;
         self.send(Command::Change(Box::new(change)))?;
-        answer.recv().map_err(|_| gone())?
+        let answer = answer.recv().map_err(|_| gone())?;
+        if answer.is_err() {
+            deployments.cool();
+        }
+        answer
     }
 
     /// Promotes a candidate, or takes it back.
@@ -92,7 +96,7 @@ impl Remote {
     /// # Errors
     /// If they can't be read.
     pub fn swaps(&self) -> Result<Vec<SwapRecord>> {
-        self.deployments()?.history()
+        Ok(self.deployments()?.history())
     }
 
     /// The digest of the component that each step and each function runs.

@@ -33,8 +33,11 @@ pub struct Lookups {
     /// The names of tables, by their index in the plan.
     names: Vec<String>,
     /// By the table's name and path.
-    loaded: Mutex<HashMap<(String, PathBuf), LoadedTable>>,
+    loaded: Mutex<LoadedTables>,
 }
+
+/// By name and path; the one that was read last comes last. Those before it may still be looked up.
+type LoadedTables = HashMap<(String, PathBuf), Vec<LoadedTable>>;
 
 struct LoadedTable {
     /// By node.
@@ -75,13 +78,19 @@ impl Lookups {
         let views = views.map(|(at, lookup)| Ok((*at, LookupView::new(lookup, table.clone())?)));
         let views = views.collect::<Result<_>>()?;
         let loaded = LoadedTable { views, _fresh: table.keep_fresh() };
-        self.lock().insert(key, loaded);
+        self.lock().entry(key).or_default().push(loaded);
         Ok(())
     }
 
     /// Forgets what was read for a table but for the file at `path`.
     pub fn keep(&self, table: &str, path: &Path) {
-        self.lock().retain(|(name, of), _| name != table || of == path);
+        self.lock().retain(|(name, of), read| {
+            let is_kept = name != table || of == path;
+            if is_kept && name == table {
+                read.drain(..read.len() - 1);
+            }
+            is_kept
+        });
     }
 
     /// What the lookup at the node `at` sees of its table.
@@ -91,11 +100,11 @@ impl Lookups {
     fn view(&self, at: usize, table: &TablePlan) -> Result<Arc<LookupView>> {
         let loaded = self.lock();
         let table = loaded.get(&(table.name.clone(), table.path.clone()));
-        let view = table.and_then(|table| table.views.get(&at)).cloned();
+        let view = table.and_then(|read| read.last()?.views.get(&at)).cloned();
         view.ok_or_else(|| Error::internal("a lookup without its table"))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, PathBuf), LoadedTable>> {
+    fn lock(&self) -> MutexGuard<'_, LoadedTables> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

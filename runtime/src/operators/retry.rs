@@ -315,7 +315,8 @@ impl Operator for RetryQueue {
     }
 
     fn deploy(&mut self, deployment: &Deployment) -> Result<()> {
-        let Program::Transform(plan) = deployment.in_charge() else { return Ok(()) };
+        // A candidate has nobody here to stand by for it.
+        let Program::Transform(plan) = &deployment.current else { return Ok(()) };
         let own = &self.plan.plugin;
         if own.step == deployment.part && !self.step.is(plan) {
             let (errors, retry) = (own.errors, own.retry.clone());

@@ -3,20 +3,22 @@
 //! *Invariant:* rows on which the candidate fails are given to the current version, whole and in
 //! their place; what failed has emitted nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::UInt32Array;
+use arrow::compute::concat_batches;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::plugin::PluginStep;
 use super::shadow;
 use crate::batch::{Batch, Origin};
 use crate::dead_letter::Refusal;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::operator::{Operator, Outputs};
 use crate::plan::{Deployment, PluginPlan, Program};
-use crate::plugin::PluginHost;
+use crate::plugin::{CallFailure, PluginHost};
 use crate::swap::{Mode, Sample, Side, Trial};
 
 /// A call of a candidate gets so much time whatever the bounds on its speed say.
@@ -33,6 +35,8 @@ pub struct VersionedStep {
 struct OnTrial {
     step: PluginStep,
     trial: Arc<Trial>,
+    /// What it has done in this task.
+    life: Sample,
 }
 
 impl VersionedStep {
@@ -71,12 +75,19 @@ impl VersionedStep {
             Some(Mode::Canary { share }) => divide(batch, share)?,
             Some(Mode::Shadow) => return self.shadow(batch, out),
         };
+        let before = out.emitted.len();
+        let mut parts = 0;
         if let Some(batch) = candidate.filter(|batch| !batch.is_empty()) {
             self.candidate(&batch, out)?;
+            parts += 1;
         }
         if let Some(batch) = current.filter(|batch| !batch.is_empty()) {
             let refusals = self.current(&batch, out)?;
             self.current.refuse(&batch, refusals, out)?;
+            parts += 1;
+        }
+        if parts == 2 {
+            in_order(before, out)?;
         }
         Ok(())
     }
@@ -91,9 +102,10 @@ impl VersionedStep {
     fn candidate(&mut self, batch: &Batch, out: &mut Outputs) -> Result<()> {
         let (rows, life) = (batch.len(), &self.life);
         let within = self.candidate.as_ref().and_then(|own| time_for(life, rows, &own.trial));
-        let Some(OnTrial { step, trial }) = &mut self.candidate else { return Ok(()) };
+        let Some(OnTrial { step, trial, life }) = &mut self.candidate else { return Ok(()) };
         let (called, sample) = call(step, batch, within, out)?;
         trial.count(Side::Candidate, &sample);
+        life.add(&sample);
         let failure = match called {
             Ok(refusals) => return step.refuse(batch, refusals, out),
             Err(failure) => failure,
@@ -114,9 +126,11 @@ impl VersionedStep {
         let mut emitted = Outputs::default();
         let refusals = self.current(batch, &mut emitted)?;
         self.current.refuse(batch, refusals, &mut emitted)?;
-        if let Some(OnTrial { step, trial }) = &mut self.candidate {
+        let within =
+            self.candidate.as_ref().and_then(|own| time_for(&self.life, batch.len(), &own.trial));
+        if let Some(OnTrial { step, trial, .. }) = &mut self.candidate {
             let mut shadowed = Outputs::default();
-            let (called, sample) = call(step, batch, None, &mut shadowed)?;
+            let (called, sample) = call(step, batch, within, &mut shadowed)?;
             trial.count(Side::Candidate, &sample);
             match called {
                 Ok(refusals) => {
@@ -144,18 +158,17 @@ impl Operator for VersionedStep {
         let candidate = deployment.candidate.as_ref();
         let promoted = self.candidate.take().filter(|own| own.step.is(current));
         if !self.current.is(current) {
-            self.life = Sample::default();
-            self.current = match promoted {
+            (self.current, self.life) = match promoted {
                 // With the instance that it has.
-                Some(promoted) => promoted.step,
-                None => PluginStep::ready(current, &self.plugins)?,
+                Some(promoted) => (promoted.step, promoted.life),
+                None => (PluginStep::ready(current, &self.plugins)?, Sample::default()),
             };
         }
         self.candidate = match candidate.map(|c| (&c.program, &c.trial)) {
             Some((Program::Transform(plan), trial)) => {
                 trial.count(Side::Current, &self.life);
                 let step = PluginStep::ready(plan, &self.plugins)?;
-                Some(OnTrial { step, trial: trial.clone() })
+                Some(OnTrial { step, trial: trial.clone(), life: Sample::default() })
             }
             _ => None,
         };
@@ -177,20 +190,53 @@ fn call(
     batch: &Batch,
     within: Option<Duration>,
     out: &mut Outputs,
-) -> Result<(Result<Vec<Refusal>, crate::plugin::CallFailure>, Sample)> {
+) -> Result<(Result<Vec<Refusal>, CallFailure>, Sample)> {
     let (started, emitted) = (Instant::now(), rows(out));
-    let called = step.once(batch, within, out)?;
+    let called = without_room(step.once(batch, within, out))?;
     let sample = Sample {
         calls: 1,
         rows: batch.len() as u64,
         rows_out: rows(out) - emitted,
         refused: called.as_ref().map_or(0, |refusals| refusals.len() as u64),
-        // Counted apart, where the current version does better.
-        failures: 0,
+        failures: u64::from(called.is_err()),
         nanos: started.elapsed().as_nanos() as u64,
         memory: step.memory_peak(),
     };
     Ok((called, sample))
+}
+
+/// Where there is no room for an instance of a candidate, it has failed and the job goes on.
+///
+/// # Errors
+/// Any other.
+pub fn without_room<T>(called: Result<Result<T, CallFailure>>) -> Result<Result<T, CallFailure>> {
+    match called {
+        Err(error) if error.kind == ErrorKind::Unavailable => {
+            Ok(Err(CallFailure::new("instances", error.to_string())))
+        }
+        called => called,
+    }
+}
+
+/// Puts what two versions have emitted since `before` back into the order of the rows that it came
+/// from, port by port.
+fn in_order(before: usize, out: &mut Outputs) -> Result<()> {
+    let mut ports: BTreeMap<usize, Vec<Batch>> = BTreeMap::new();
+    for (port, batch) in out.emitted.drain(before..) {
+        ports.entry(port).or_default().push(batch);
+    }
+    for (port, batches) in ports {
+        let origins: Vec<(&Origin, usize)> = batches
+            .iter()
+            .flat_map(|batch| (0..batch.len()).map(|row| (&batch.origin, row)))
+            .collect();
+        let all = concat_batches(&batches[0].rows.schema(), batches.iter().map(|b| &b.rows))?;
+        let all = Batch::new(all, Origin::gather(&origins));
+        let mut order: Vec<u32> = (0..all.len() as u32).collect();
+        order.sort_by_key(|row| all.origin.place(*row as usize));
+        out.emit(port, all.take(&UInt32Array::from(order))?);
+    }
+    Ok(())
 }
 
 fn rows(out: &Outputs) -> u64 {

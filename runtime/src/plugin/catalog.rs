@@ -184,6 +184,12 @@ impl PluginHost {
         sandbox
     }
 
+    /// Ends instances that were warmed and that nobody has taken.
+    pub fn cool(&self) {
+        let all = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().for_each(|loaded| loaded.cool());
+    }
+
     /// The component that was planned under this digest.
     ///
     /// # Errors

@@ -207,6 +207,11 @@ impl Loaded {
         started.map(|(instance, _)| instance).map_err(StartFailure::failure)
     }
 
+    /// Ends instances that wait.
+    pub fn cool(&self) {
+        self.waiting().clear();
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Vec<(StartedWith, Instance)>> {
         self.warm.lock().unwrap_or_else(PoisonError::into_inner)
     }

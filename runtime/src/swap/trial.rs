@@ -11,6 +11,8 @@ use super::{Bounds, Mode};
 
 /// Differences of one port that are kept as examples.
 const EXAMPLES_MAX: usize = 5;
+/// A shadow that has failed so often gets no more rows.
+const SHADOW_FAILURES_MAX: u64 = 100;
 /// Shares and times mean something from so many rows and calls on.
 const ROWS_MIN: u64 = 200;
 const CALLS_MIN: u64 = 10;
@@ -71,6 +73,8 @@ pub struct Trial {
     started: Instant,
     current: Tally,
     candidate: Tally,
+    /// Calls of the candidate that failed where the current version did not.
+    to_blame: AtomicU64,
     /// Rows whose output is not the same. Only of a shadow.
     differing: AtomicU64,
     examples: Mutex<Vec<Difference>>,
@@ -90,6 +94,8 @@ pub struct TrialReport {
     pub elapsed_ms: u64,
     pub current: Counted,
     pub candidate: Counted,
+    /// Failed calls of the candidate on rows that the current version could process.
+    pub to_blame: u64,
     pub differing_rows: u64,
     pub examples: Vec<Difference>,
     pub withdrawn: Option<String>,
@@ -170,6 +176,7 @@ impl Trial {
             started: Instant::now(),
             current: Tally::default(),
             candidate: Tally::default(),
+            to_blame: AtomicU64::new(0),
             differing: AtomicU64::new(0),
             examples: Mutex::default(),
             withdrawn: Mutex::default(),
@@ -188,8 +195,12 @@ impl Trial {
     /// Counts a call of the candidate that failed where the current version did not, and takes the
     /// candidate out of the tasks when that makes too many. `why` is the failure's text.
     pub fn failed(&self, why: &str) {
-        let failures = self.candidate.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        if failures > self.bounds.failures && self.mode != Mode::Shadow {
+        let failures = self.to_blame.fetch_add(1, Ordering::Relaxed) + 1;
+        let max = match self.mode {
+            Mode::Shadow => SHADOW_FAILURES_MAX,
+            Mode::Full | Mode::Canary { .. } => self.bounds.failures,
+        };
+        if failures > max {
             self.withdraw(format!(
                 "{failures} calls failed on rows that the old version can process; the last: {why}"
             ));
@@ -239,7 +250,9 @@ impl Trial {
 
     fn too_many_errors(&self, current: &Counted, candidate: &Counted) -> Option<String> {
         let (old, new) = (current.refused_share(), candidate.refused_share());
-        (candidate.rows >= ROWS_MIN && new > old + self.bounds.errors).then(|| {
+        // Without rows of the old version there is nothing to compare with.
+        let enough = candidate.rows >= ROWS_MIN && current.rows >= ROWS_MIN;
+        (enough && new > old + self.bounds.errors).then(|| {
             format!(
                 "{:.1}% of its rows were errors, {:.1}% of the old version's",
                 new * 100.0,
@@ -248,9 +261,13 @@ impl Trial {
         })
     }
 
-    /// Whether the candidate has done well for long enough to be promoted by itself.
+    /// Whether the candidate has done well for long enough to be promoted by itself. One that has not
+    /// had a single success has not, whoever is to blame.
     pub fn is_over(&self) -> bool {
-        self.mode.promotes_after(&self.bounds).is_some_and(|after| self.elapsed() >= after)
+        let candidate = self.candidate.counted();
+        let has_failed = candidate.calls > 0 && candidate.failures >= candidate.calls;
+        !has_failed
+            && self.mode.promotes_after(&self.bounds).is_some_and(|after| self.elapsed() >= after)
     }
 
     fn elapsed(&self) -> Duration {
@@ -266,6 +283,7 @@ impl Trial {
             elapsed_ms: self.elapsed().as_millis() as u64,
             current: self.current.counted(),
             candidate: self.candidate.counted(),
+            to_blame: self.to_blame.load(Ordering::Relaxed),
             differing_rows: self.differing.load(Ordering::Relaxed),
             examples: lock(&self.examples).clone(),
             withdrawn: lock(&self.withdrawn).clone(),
@@ -279,7 +297,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sample, Side, Trial};
+    use super::{SHADOW_FAILURES_MAX, Sample, Side, Trial};
     use crate::swap::{Bounds, Mode};
 
     fn trial(mode: Mode) -> Trial {
@@ -322,10 +340,23 @@ mod tests {
     #[test]
     fn a_shadow_does_no_harm() {
         let trial = trial(Mode::Shadow);
-        (0..100).for_each(|_| trial.failed("trap"));
+        (0..SHADOW_FAILURES_MAX).for_each(|_| trial.failed("trap"));
         trial.count(Side::Candidate, &calls(1000, 1000, 1_000_000_000));
         assert_eq!(trial.judge(), None);
-        assert!(!trial.is_withdrawn() && trial.report().candidate.failures == 100);
+        assert!(!trial.is_withdrawn() && trial.report().to_blame == SHADOW_FAILURES_MAX);
+        trial.failed("trap");
+        assert!(trial.judge().is_some(), "it would only cost time");
+    }
+
+    #[test]
+    fn a_candidate_without_a_success_is_not_promoted() {
+        let trial =
+            Trial::new(1, "rules", Mode::Full, Bounds { within_ms: 0, ..Bounds::default() });
+        assert!(trial.is_over(), "nothing has come yet");
+        trial.count(Side::Candidate, &Sample { calls: 1, failures: 1, ..Sample::default() });
+        assert!(!trial.is_over());
+        trial.count(Side::Candidate, &calls(1000, 0, 1000));
+        assert!(trial.is_over());
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Change {
     pub(super) reply: Option<Sender<Result<SwapRecord>>>,
     /// Of the deployments that it was made for.
     pub(super) made_for: Arc<()>,
+    /// What ran of the part when this was made: something else by now makes it void.
+    pub(super) generation: u64,
 }
 
 impl Change {

@@ -41,7 +41,6 @@ pub struct Deployments {
     replan: Option<Arc<dyn Replan>>,
     plugins: Arc<PluginHost>,
     lookups: Arc<Lookups>,
-    store: Arc<Store>,
     storage: Arc<dyn Storage>,
     components: PathBuf,
     /// Instances of a plugin that are made before it takes effect.
@@ -58,8 +57,13 @@ struct Board {
     running: BTreeMap<String, Deployment>,
     /// The versions that the states of keyed steps may be of.
     state_versions: BTreeMap<String, BTreeSet<u32>>,
+    /// All swaps, as of the last epoch. The store itself may be closed any time, while somebody
+    /// still prepares a swap.
+    history: BTreeMap<u64, SwapRecord>,
     /// Records to be written with the next epoch.
     noted: Vec<SwapRecord>,
+    /// How often what runs of a part has changed.
+    generations: BTreeMap<String, u64>,
     next_id: u64,
 }
 
@@ -69,7 +73,7 @@ pub struct Opening<'a> {
     pub replan: Option<Arc<dyn Replan>>,
     pub plugins: Arc<PluginHost>,
     pub lookups: Arc<Lookups>,
-    pub store: Arc<Store>,
+    pub store: &'a Store,
     pub storage: Arc<dyn Storage>,
     pub deployed: &'a Deployed,
     pub shapes: &'a Shapes,
@@ -92,7 +96,6 @@ impl Deployments {
             replan,
             plugins,
             lookups,
-            store,
             storage,
             components: plan.checkpoint.directory.join(COMPONENTS),
             tasks: plan.parallelism,
@@ -102,7 +105,9 @@ impl Deployments {
                 running: BTreeMap::new(),
                 state_versions,
                 noted: Vec::new(),
+                generations: BTreeMap::new(),
                 next_id: history.iter().map(|record| record.id + 1).max().unwrap_or(1),
+                history: history.iter().map(|record| (record.id, record.clone())).collect(),
             }),
         };
         this.plugins.look_in(&this.components);
@@ -183,13 +188,15 @@ impl Deployments {
 
     /// Whether the change was prepared for what runs now.
     pub fn is_own(&self, change: &Change) -> bool {
+        let generation = self.lock().generations.get(&change.deployment.part).copied();
         Arc::ptr_eq(&self.mark, &change.made_for)
+            && generation.unwrap_or_default() == change.generation
     }
 
     /// What the commit of an epoch says of swaps, with the change that takes effect at its barrier.
     pub fn commit(&self, epoch: Epoch, change: Option<&mut Change>) -> (Deployed, Vec<SwapRecord>) {
-        let mut board = self.lock();
-        let mut records = std::mem::take(&mut board.noted);
+        let board = self.lock();
+        let mut records = board.noted.clone();
         let mut deployed = board.deployed.clone();
         if let Some(change) = change {
             for record in &mut change.records {
@@ -204,13 +211,16 @@ impl Deployments {
         (deployed, records)
     }
 
-    /// The change is in the checkpoint.
-    pub fn committed(&self, change: &Change) {
+    /// These records, and maybe a change, are in the checkpoint.
+    pub fn committed(&self, records: &[SwapRecord], change: Option<&Change>) {
         let mut board = self.lock();
+        board.noted.clear();
+        board.history.extend(records.iter().map(|record| (record.id, record.clone())));
+        let Some(change) = change else { return };
+        *board.generations.entry(change.deployment.part.clone()).or_default() += 1;
         let deployment = &*change.deployment;
-        let programs =
-            [Some(&deployment.current), deployment.candidate.as_ref().map(|c| &c.program)];
-        for program in programs.into_iter().flatten() {
+        let programs = writers(deployment);
+        for program in programs {
             if let Program::Keyed(plan) = program {
                 let versions = board.state_versions.entry(deployment.part.clone()).or_default();
                 versions.insert(plan.state_version);
@@ -225,17 +235,18 @@ impl Deployments {
 
     /// What the shapes of a checkpoint say of the versions of states.
     pub fn note_versions(&self, shapes: &mut Shapes, change: Option<&Change>) {
-        let coming = change.and_then(|change| {
-            let candidate = change.deployment.candidate.as_ref().map(|c| &c.program);
-            match candidate.unwrap_or(&change.deployment.current) {
+        let coming = change.into_iter().flat_map(|change| {
+            writers(&change.deployment).filter_map(|program| match program {
                 Program::Keyed(plan) => Some((&change.deployment.part, plan.state_version)),
                 _ => None,
-            }
+            })
         });
+        let coming: Vec<(&String, u32)> = coming.collect();
         let board = self.lock();
         for (step, shape) in shapes {
             shape.versions.extend(board.state_versions.get(step).into_iter().flatten());
-            shape.versions.extend(coming.filter(|(part, _)| *part == step).map(|(_, v)| v));
+            let coming = coming.iter().filter(|(part, _)| *part == step);
+            shape.versions.extend(coming.map(|(_, version)| version));
         }
     }
 
@@ -265,11 +276,8 @@ impl Deployments {
     }
 
     /// All swaps, the oldest first.
-    ///
-    /// # Errors
-    /// If they can't be read.
-    pub fn history(&self) -> Result<Vec<SwapRecord>> {
-        self.store.swaps()
+    pub fn history(&self) -> Vec<SwapRecord> {
+        self.lock().history.values().cloned().collect()
     }
 
     /// The digests of what runs, by part.
@@ -300,22 +308,24 @@ impl Deployments {
         self.replan.as_ref().ok_or_else(none)
     }
 
-    /// What the checkpoint has of a part, or would have.
-    fn placed(&self, name: &str, part: &Part) -> Placed {
-        self.lock().deployed.get(name).cloned().unwrap_or_else(|| Placed {
+    /// What the checkpoint has of a part, or would have; what runs of it; and how often that has
+    /// changed.
+    fn snapshot(&self, part: &Part) -> (Placed, Deployment, u64) {
+        let board = self.lock();
+        let running = board.running.get(&part.name).cloned();
+        let placed = board.deployed.get(&part.name).cloned().unwrap_or_else(|| Placed {
             file: part.version.clone(),
             current: part.version.clone(),
             previous: None,
             candidate: None,
-        })
+        });
+        let generation = board.generations.get(&part.name).copied().unwrap_or_default();
+        let running = running.unwrap_or_else(|| part.planned());
+        (placed, running, generation)
     }
 
     fn in_force(&self, name: &str, part: &Part) -> Deployment {
-        self.lock().running.get(name).cloned().unwrap_or_else(|| Deployment {
-            part: name.to_owned(),
-            current: part.program.clone(),
-            candidate: None,
-        })
+        self.lock().running.get(name).cloned().unwrap_or_else(|| part.planned())
     }
 
     fn next_id(&self) -> u64 {
@@ -327,6 +337,13 @@ impl Deployments {
     fn lock(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whose states are kept: not those of a shadow.
+fn writers(deployment: &Deployment) -> impl Iterator<Item = &Program> {
+    let candidate = deployment.candidate.as_ref();
+    let candidate = candidate.filter(|candidate| candidate.trial.mode != Mode::Shadow);
+    std::iter::once(&deployment.current).chain(candidate.map(|candidate| &candidate.program))
 }
 
 /// The version that does the work.

@@ -8,7 +8,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::plan::{KeyedPlan, Node, Plan, PluginPlan, Port, Program, step_of};
+use crate::plan::{Deployment, KeyedPlan, Node, Plan, PluginPlan, Port, Program, step_of};
 use crate::swap::Version;
 
 /// A plugin step or a table, as the plan has it.
@@ -38,6 +38,11 @@ impl Part {
         names.filter_map(part).collect()
     }
 
+    /// What runs if nothing was swapped.
+    pub fn planned(&self) -> Deployment {
+        Deployment { part: self.name.clone(), current: self.program.clone(), candidate: None }
+    }
+
     /// What the part does by a plan that has another version of it.
     ///
     /// # Errors
@@ -46,6 +51,12 @@ impl Part {
         let program = Program::of(plan, &self.name)
             .filter(|new| std::mem::discriminant(new) == std::mem::discriminant(&self.program));
         let program = program.ok_or_else(|| self.refused(shown, "it is of another kind"))?;
+        if let (Some(old), Some(new)) = (self.program.plugin(), program.plugin())
+            && old.input != new.input
+        {
+            let why = "its input is no longer what runs: a step before it has changed on disk";
+            return Err(self.refused(shown, why));
+        }
         for node in plan.nodes.iter().filter(|node| step_of(&node.name) == self.name) {
             let old = self.ports.get(&node.name);
             let old = old.ok_or_else(|| self.refused(shown, "it needs another pipeline"))?;

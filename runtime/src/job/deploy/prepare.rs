@@ -35,23 +35,22 @@ impl Deployments {
             return Err(Error::config(text));
         }
         let said = self.replan()?.said(&request.part);
-        let before = self.placed(&request.part, part);
+        let (before, running, generation) = self.snapshot(part);
         let target = self.target(request, part, in_charge(&before), said.as_ref().ok())?;
         // What the file has now; if it can't be read, what it had at the start.
         let file = said.ok().and_then(|said| self.version(part, &said.name, said.config).ok());
         let file = file.unwrap_or_else(|| before.file.clone());
+        let program = self.program(part, &target)?;
+        let mut records = self.make_room(part, (&before, &running), request)?;
+        let mut bounds = request.bounds;
+        self.check_state(&request.part, &running, &program, request.mode, &mut bounds)?;
+        self.warm(&program)?;
         if !matches!(part.program, Program::Table(_)) {
             // The one that runs, too: there must be a way back.
             for version in [in_charge(&before), &target] {
                 self.keep_component(&version.digest)?;
             }
         }
-        let program = self.program(part, &target)?;
-        let mut records = self.make_room(part, &before, request)?;
-        let mut bounds = request.bounds;
-        let running = self.in_force(&request.part, part);
-        self.check_state(&request.part, &running, &program, request.mode, &mut bounds)?;
-        self.warm(&program)?;
         let id = self.next_id();
         let in_trial = !matches!(program, Program::Table(_))
             && request.mode.promotes_after(&bounds).is_none_or(|after| !after.is_zero());
@@ -93,7 +92,7 @@ impl Deployments {
         };
         let made_for = self.mark.clone();
         let deployment = Arc::new(deployment);
-        Ok(Change { deployment, placed, records, reply: Some(reply), made_for })
+        Ok(Change { deployment, placed, records, reply: Some(reply), made_for, generation })
     }
 
     /// What ends a candidate's trial.
@@ -108,12 +107,11 @@ impl Deployments {
         reply: Option<Sender<Result<SwapRecord>>>,
     ) -> Result<Change> {
         let part = self.part(name)?;
-        let before = self.placed(name, part);
-        let running = self.in_force(name, part);
+        let (before, running, generation) = self.snapshot(part);
         let (Some(on_trial), Some(candidate)) = (&before.candidate, &running.candidate) else {
             return Err(Error::config(format!("`{name}` has no candidate: swap it first")));
         };
-        let record = self.history()?.into_iter().find(|record| record.id == on_trial.id);
+        let record = self.history().into_iter().find(|record| record.id == on_trial.id);
         let record = record.ok_or_else(|| Error::internal("a candidate without a record"))?;
         let report = Some(candidate.trial.report());
         let end = Some(end(by, reason, report));
@@ -135,6 +133,7 @@ impl Deployments {
             records: vec![SwapRecord { outcome, end, ..record }],
             reply,
             made_for: self.mark.clone(),
+            generation,
         })
     }
 
@@ -144,7 +143,7 @@ impl Deployments {
     /// `Config` if nothing ran before.
     pub fn way_back(&self, name: &str, verdict: Verdict, by: &str) -> Result<Option<SwapRequest>> {
         let part = self.part(name)?;
-        let placed = self.placed(name, part);
+        let (placed, ..) = self.snapshot(part);
         if placed.candidate.is_some() || verdict == Verdict::Promote {
             return Ok(None);
         }
@@ -172,7 +171,7 @@ impl Deployments {
     fn make_room(
         &self,
         part: &Part,
-        before: &Placed,
+        (before, running): (&Placed, &Deployment),
         request: &SwapRequest,
     ) -> Result<Vec<SwapRecord>> {
         let Some(on_trial) = &before.candidate else { return Ok(Vec::new()) };
@@ -184,15 +183,14 @@ impl Deployments {
                 on_trial.mode.text()
             )));
         }
-        let running = self.in_force(&part.name, part);
-        let report = running.candidate.map(|candidate| candidate.trial.report());
+        let report = running.candidate.as_ref().map(|candidate| candidate.trial.report());
         if let Some(why) = report.as_ref().and_then(|report| report.withdrawn.clone()) {
             return Err(Error::config(format!(
                 "`{}` is being rolled back ({why}): try again in a moment",
                 part.name
             )));
         }
-        let record = self.history()?.into_iter().find(|record| record.id == on_trial.id);
+        let record = self.history().into_iter().find(|record| record.id == on_trial.id);
         let end = end(&request.by, "another swap followed", report);
         let ended = |record| SwapRecord { outcome: Outcome::Done, end: Some(end), ..record };
         Ok(record.map(ended).into_iter().collect())
@@ -238,6 +236,7 @@ impl Deployments {
     fn warm(&self, program: &Program) -> Result<()> {
         let Some(plugin) = program.plugin() else { return Ok(()) };
         let loaded = self.plugins.planned(&plugin.digest)?;
+        self.cool();
         let sandbox = self.plugins.sandbox(plugin);
         let warmed = match program {
             Program::Transform(plan) => loaded.warm(plan, &sandbox, self.tasks),
@@ -247,5 +246,10 @@ impl Deployments {
         warmed.map_err(|failure| {
             Error::config(format!("plugin `{}` can't start: {}", plugin.plugin, failure.message))
         })
+    }
+
+    /// Ends instances that were made for a swap and that no task has taken.
+    pub fn cool(&self) {
+        self.plugins.cool();
     }
 }

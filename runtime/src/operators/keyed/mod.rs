@@ -38,7 +38,7 @@ use work::{KeyNumbers, KeyTable, PIECE_ROWS, RowRef, Segment, Work, sort_by_key}
 use super::carried::check_carried;
 use super::search::{Cause, Search};
 use super::shadow;
-use super::versioned::{is_among, time_for};
+use super::versioned::{is_among, time_for, without_room};
 use crate::batch::{Batch, Partition};
 use crate::dead_letter::{Refusal, letters};
 use crate::error::{Error, Result};
@@ -85,6 +85,8 @@ pub struct KeyedStep {
 struct OnTrial {
     runner: Runner,
     trial: Arc<Trial>,
+    /// What it has done in this task.
+    life: Sample,
 }
 
 impl KeyedStep {
@@ -282,24 +284,29 @@ impl KeyedStep {
         out: &mut Outputs,
     ) -> Result<()> {
         let rows = count(&segments);
-        let within = self.candidate.as_ref().and_then(|c| time_for(&self.life, rows, &c.trial));
         let Some(candidate) = &self.candidate else { return Ok(()) };
         let (plan, trial) = (&candidate.runner.plan, candidate.trial.clone());
         let prepared = Call::prepare(plan, work, &segments, self.woken, &self.memory)?;
         let Some(mut call) = prepared else { return Ok(()) };
+        let within = time_for(&self.life, rows + call.due.len(), &trial);
         let (started, before) = (Instant::now(), out.emitted.len());
         let errors = plan.plugin.errors;
-        let failure = match self.call(Side::Candidate, work, &mut call, within)? {
+        let failure = match without_room(self.call(Side::Candidate, work, &mut call, within))? {
             Ok((output, timers)) => {
                 self.keep(Side::Candidate, work, &call, output, timers, out)?;
                 let memory = self.runner(Side::Candidate).memory_peak();
                 let sample = sample(rows, &out.emitted[before..], errors, started);
-                trial.count(Side::Candidate, &Sample { memory, ..sample });
+                let sample = Sample { memory, ..sample };
+                trial.count(Side::Candidate, &sample);
+                if let Some(candidate) = &mut self.candidate {
+                    candidate.life.add(&sample);
+                }
                 return Ok(());
             }
             Err(failure) => failure,
         };
-        trial.count(Side::Candidate, &sample(rows, &[], errors, started));
+        let sample = Sample { failures: 1, ..sample(rows, &[], errors, started) };
+        trial.count(Side::Candidate, &sample);
         let failed = self.current.failed_calls;
         self.current(work, segments, out)?;
         // Rows on which both fail say nothing about the candidate.
@@ -318,9 +325,11 @@ impl KeyedStep {
         let mut shadowed = None;
         if let Some(mut call) = prepared {
             let started = Instant::now();
-            let called = self.call(Side::Candidate, work, &mut call, None)?;
+            let within = time_for(&self.life, count(&segments) + call.due.len(), &trial);
+            let called = without_room(self.call(Side::Candidate, work, &mut call, within))?;
             lock(&self.memory).end()?;
             let mut emitted = Outputs::default();
+            let failures = u64::from(called.is_err());
             match called {
                 Ok((output, _)) => {
                     self.emit(Side::Candidate, work, &call, output, &mut emitted)?;
@@ -330,7 +339,7 @@ impl KeyedStep {
             let rows = count(&segments);
             let memory = self.runner(Side::Candidate).memory_peak();
             let sample = sample(rows, &emitted.emitted, plan.plugin.errors, started);
-            trial.count(Side::Candidate, &Sample { memory, ..sample });
+            trial.count(Side::Candidate, &Sample { memory, failures, ..sample });
             shadowed = Some(emitted);
         }
         let mut emitted = Outputs::default();
@@ -605,17 +614,17 @@ impl Operator for KeyedStep {
         }
         let promoted = self.candidate.take().filter(|own| own.runner.is(current));
         if !self.current.is(current) {
-            self.life = Sample::default();
-            self.current = match promoted {
+            (self.current, self.life) = match promoted {
                 // With the instance that it has.
-                Some(promoted) => promoted.runner,
-                None => Runner::ready(current, &self.plugins)?,
+                Some(promoted) => (promoted.runner, promoted.life),
+                None => (Runner::ready(current, &self.plugins)?, Sample::default()),
             };
         }
         if let Some(Candidate { program: Program::Keyed(plan), trial }) = &deployment.candidate {
             trial.count(Side::Current, &self.life);
             let runner = Runner::ready(plan, &self.plugins)?;
-            self.candidate = Some(OnTrial { runner, trial: trial.clone() });
+            self.candidate =
+                Some(OnTrial { runner, trial: trial.clone(), life: Sample::default() });
         }
         Ok(())
     }

@@ -90,6 +90,7 @@ impl Runner {
         let step = &self.plan.plugin.step;
         let mut old = call.stored.old.clone();
         old.sort_unstable();
+        let mut migrated: Vec<(usize, Option<Vec<u8>>)> = Vec::with_capacity(old.len());
         for same in old.chunk_by(|a, b| a.0 == b.0) {
             let version = same[0].0;
             if !self.plan.reads_versions.contains(&version) {
@@ -112,9 +113,12 @@ impl Runner {
                 }
             };
             for (at, (_, key)) in same.iter().enumerate() {
-                let state = new.is_valid(at).then(|| new.value(at));
-                call.stored.replace(*key, state);
+                migrated.push((*key, new.is_valid(at).then(|| new.value(at).to_vec())));
             }
+        }
+        // All or none: a state and its version belong together.
+        for (key, state) in migrated {
+            call.stored.replace(key, state.as_deref());
         }
         call.stored.old.clear();
         Ok(Ok(()))
