@@ -148,7 +148,7 @@ fn large_state_is_there_for_process_alone() {
 fn a_key_that_is_slow_loses_nothing() {
     let sandbox = sandbox();
     let config = format!("mode = \"slow\", poison = {POISON}");
-    sandbox.run(&pipeline(&config, "limits = { deadline = \"200ms\" }"));
+    sandbox.run(&pipeline(&config, "limits = { deadline = \"20s\" }"));
     assert_eq!(rows(&sandbox, "out"), sums(None).0);
     assert!(sandbox.letters().is_empty(), "{:#?}", sandbox.letters());
 }

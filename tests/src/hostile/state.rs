@@ -12,7 +12,7 @@ fn pipeline(sandbox: &Sandbox, config: &str, limits: &str) -> String {
     let row = |n: i64| json!({"n": n, "k": format!("k{}", n % 4)}).to_string();
     sandbox.write("in.ndjson", (1..=ROWS).map(row).collect::<Vec<_>>().join("\n"));
     format!(
-        "batch_rows = 16\n[source.s]\ntype = \"file\"\npath = \"in.ndjson\"\nformat = \"ndjson\"\n\
+        "batch_rows = 4\n[source.s]\ntype = \"file\"\npath = \"in.ndjson\"\nformat = \"ndjson\"\n\
          [step.h]\nfrom = \"s\"\nplugin = \"hostile\"\nkey = [\"k\"]\ngrant = [\"log\"]\n\
          config = {{ {config} }}\nlimits = {{ {limits} }}\n\
          [sink.out]\ntype = \"file\"\npath = \"out\"\nfrom = \"h\"\n\

@@ -213,7 +213,7 @@ fn a_plugin_that_fails_at_random_loses_nothing() {
 #[test]
 fn rows_that_are_slow_together_go_on_one_after_the_other() {
     let sandbox = Sandbox::new();
-    let limits = "limits = { deadline = \"250ms\" }";
+    let limits = "limits = { deadline = \"400ms\" }";
     let text = pipeline(&sandbox, "mode = \"slow\"", limits);
     sandbox.run(&text.replace("batch_rows = 16", "batch_rows = 40"));
     assert_eq!(sandbox.rows("out").len(), ROWS as usize);
