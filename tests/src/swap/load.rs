@@ -13,6 +13,8 @@ use crate::harness::wait_until;
 
 /// So long with `MILLRACE_SWAP_SECONDS`; `make swap-minute` takes a minute.
 const SECONDS: u64 = 5;
+/// A busy machine may take longer for them.
+const SWAPS_MIN: usize = 10;
 const EVERY: Duration = Duration::from_millis(100);
 const ROWS_PER_FILE: i64 = 5_000;
 const KEYS: i64 = 1000;
@@ -65,7 +67,7 @@ fn swap_on_and_on(text: &str, config: impl Fn(&str, Option<i64>) -> Value) -> Li
         });
         let start = Instant::now();
         for number in 0.. {
-            if start.elapsed().as_secs() >= seconds() {
+            if taken >= SWAPS_MIN && start.elapsed().as_secs() >= seconds() {
                 break;
             }
             std::thread::park_timeout(EVERY);
@@ -78,7 +80,6 @@ fn swap_on_and_on(text: &str, config: impl Fn(&str, Option<i64>) -> Value) -> Li
         }
         over.store(true, Ordering::Relaxed);
     });
-    assert!(taken as u64 >= seconds(), "{taken} swaps");
     live.next = fed.into_inner() + 1;
     let count = live.next - 1;
     let published = || {

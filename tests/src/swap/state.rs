@@ -109,3 +109,26 @@ fn a_migration_that_fails_or_never_ends_costs_rows_and_not_the_pipeline() {
         (0..10).for_each(|key| assert_eq!(counts(&live, key), (1..=20).collect::<Vec<_>>()));
     }
 }
+
+/// A shadow writes no state, so the version that it would write means nothing, also after a restart.
+#[test]
+fn a_shadow_leaves_no_version_of_state_behind() {
+    let mut live = Live::start(&keyed());
+    feed(&mut live, 100);
+    let new = json!({ "tag": "v2", "writes": 2, "reads": [1] });
+    live.swap(&tried(new.clone(), Mode::Shadow));
+    feed(&mut live, 100);
+    let mut live = Live::again(live.stop());
+    live.next = 201;
+    feed(&mut live, 100);
+    assert_eq!(live.remote.trials().len(), 1, "it goes on");
+    live.remote.decide("mark", millrace::swap::Verdict::Promote, "test").unwrap();
+    feed(&mut live, 100);
+    // From here on there are states of the new version.
+    let back = live.remote.decide("mark", millrace::swap::Verdict::Rollback, "test").unwrap_err();
+    assert!(back.to_string().contains("version 2"), "{back}");
+    let mut live = Live::again(live.stop());
+    live.next = 401;
+    feed(&mut live, 100);
+    (0..10).for_each(|key| assert_eq!(counts(&live, key), (1..=50).collect::<Vec<_>>()));
+}

@@ -223,6 +223,24 @@ fn a_swap_under_watch_is_done_when_its_time_is_over() {
     assert_eq!(live.tagged("b").len(), 20);
 }
 
+/// The rows of a canary come out in the order in which they came in.
+#[test]
+fn a_canary_keeps_the_order_of_rows() {
+    let mut live = Live::start(&pipeline_of(1, TAGGED));
+    live.swap(&tried(json!({ "tag": "b" }), Mode::Canary { share: 0.5 }));
+    live.pass(2000);
+    let files = live.sandbox.files("out");
+    let lines = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
+    let numbers: Vec<i64> = lines
+        .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(&line).unwrap()["n"].as_i64().unwrap()
+        })
+        .collect();
+    assert_eq!(numbers, (1..=2000).collect::<Vec<_>>());
+    assert!(live.tagged("b").len() > 800);
+}
+
 /// While a canary is on trial nothing else takes its place.
 #[test]
 fn one_candidate_at_a_time() {
