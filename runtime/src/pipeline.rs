@@ -93,7 +93,8 @@ impl Blueprint {
     fn plan(&self, config: &Config, facts: &Facts) -> Result<Plan> {
         let mut found = Diagnostics::new(&self.path, &self.text);
         let plan = planner::plan(config, facts, &*self.plugins, &mut found);
-        plan.ok_or_else(|| Error::config(found.render(false).trim_end().to_owned()))
+        let text = || found.render(false).trim_end().trim_start_matches("error: ").to_owned();
+        plan.ok_or_else(|| Error::config(text()))
     }
 }
 

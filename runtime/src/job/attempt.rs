@@ -71,6 +71,7 @@ pub fn run(
         storage: storage.clone(),
         deployed: &recovered.deployed,
         shapes: &recovered.shapes,
+        is_replay: options.until.is_some(),
     })?);
     let _connected = options.remote.0.connect(&deployments);
     let (reports, inbox) = unbounded();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow::array::UInt32Array;
 use arrow::compute::concat_batches;
@@ -18,11 +18,11 @@ use crate::dead_letter::Refusal;
 use crate::error::{ErrorKind, Result};
 use crate::operator::{Operator, Outputs};
 use crate::plan::{Deployment, PluginPlan, Program};
-use crate::plugin::{CallFailure, PluginHost};
+use crate::plugin::{CallFailure, PluginHost, Stopwatch};
 use crate::swap::{Mode, Sample, Side, Trial};
 
 /// A call of a candidate gets so much time whatever the bounds on its speed say.
-const TIME_MIN: Duration = Duration::from_millis(50);
+const TIME_MIN: Duration = Duration::from_millis(200);
 
 pub struct VersionedStep {
     current: PluginStep,
@@ -49,7 +49,7 @@ impl VersionedStep {
 
     /// Lets the current version do all that is to be done with some rows.
     fn current(&mut self, batch: &Batch, out: &mut Outputs) -> Result<Vec<Refusal>> {
-        let (started, emitted) = (Instant::now(), rows(out));
+        let (started, emitted) = (Stopwatch::start(), rows(out));
         let failed = self.current.failed_calls();
         let refusals = self.current.attempt(batch, out)?;
         let sample = Sample {
@@ -58,7 +58,7 @@ impl VersionedStep {
             rows_out: rows(out) - emitted,
             refused: refusals.len() as u64,
             failures: self.current.failed_calls() - failed,
-            nanos: started.elapsed().as_nanos() as u64,
+            nanos: started.nanos(),
             memory: self.current.memory_peak(),
         };
         self.life.add(&sample);
@@ -191,7 +191,7 @@ fn call(
     within: Option<Duration>,
     out: &mut Outputs,
 ) -> Result<(Result<Vec<Refusal>, CallFailure>, Sample)> {
-    let (started, emitted) = (Instant::now(), rows(out));
+    let (started, emitted) = (Stopwatch::start(), rows(out));
     let called = without_room(step.once(batch, within, out))?;
     let sample = Sample {
         calls: 1,
@@ -199,7 +199,7 @@ fn call(
         rows_out: rows(out) - emitted,
         refused: called.as_ref().map_or(0, |refusals| refusals.len() as u64),
         failures: u64::from(called.is_err()),
-        nanos: started.elapsed().as_nanos() as u64,
+        nanos: started.nanos(),
         memory: step.memory_peak(),
     };
     Ok((called, sample))

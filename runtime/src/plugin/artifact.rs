@@ -12,6 +12,8 @@ use wasmtime::component::Component;
 use crate::error::{Error, Result};
 
 const SUM_BYTES: usize = 32;
+/// How WebAssembly begins.
+const MAGIC: &[u8] = b"\0asm";
 
 /// The digest by which a component is known: SHA-256 in hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
@@ -39,7 +41,16 @@ pub fn load(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Component> {
     }
     let wrong =
         |e: wasmtime::Error| Error::plugin("is not a component").with(e.into_boxed_dyn_error());
-    let artifact = engine.precompile_component(bytes).map_err(wrong)?;
+    let artifact = engine.precompile_component(bytes).map_err(|e| {
+        if bytes.starts_with(MAGIC) {
+            return wrong(e);
+        }
+        // It was read as WebAssembly's text form. The lines below the first show what is in it, and
+        // whoever asked may not be allowed to read that.
+        let why = e.root_cause().to_string();
+        let why = why.lines().next().unwrap_or_default();
+        Error::plugin(format!("is not a component: it is not WebAssembly ({why})"))
+    })?;
     if let Some(path) = &path
         && let Err(error) = store(path, &artifact)
     {

@@ -57,6 +57,26 @@ impl Meter {
     }
 }
 
+/// What a thread has worked since this was made.
+#[derive(Debug)]
+pub struct Stopwatch {
+    wall: Instant,
+    cpu: Option<u64>,
+}
+
+impl Stopwatch {
+    pub fn start() -> Self {
+        Self { wall: Instant::now(), cpu: thread_nanos() }
+    }
+
+    /// Nanoseconds of a processor or, where the system does not tell, by the clock; in the thread in
+    /// which it was started.
+    pub fn nanos(&self) -> u64 {
+        let cpu = self.cpu.and_then(|before| Some(thread_nanos()?.saturating_sub(before)));
+        cpu.unwrap_or_else(|| self.wall.elapsed().as_nanos() as u64)
+    }
+}
+
 /// Nanoseconds that this thread has had of a processor. `None` where the system does not tell.
 fn thread_nanos() -> Option<u64> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

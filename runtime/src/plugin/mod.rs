@@ -30,6 +30,7 @@ pub use boundary::{CallOutput, Crossing};
 pub use budget::Budget;
 pub use catalog::{Inspection, PluginHost};
 pub use contract::{Wanted, World};
+pub use cpu::Stopwatch;
 pub use function::{Evaluated, evaluate_aggregate, evaluate_scalar, merge, update};
 pub use host::{LargeState, ListRange, MapEntry};
 pub use instance::{CallFailure, Instance};

@@ -114,6 +114,23 @@ fn verify_with(
             json!({ "part": "output", "epoch": epoch.0, "file": staged.name(), "damage": damage }),
         )?;
     }
+    for (part, placed) in &recovered.deployed {
+        let candidate = placed.candidate.as_ref().map(|on_trial| &on_trial.version);
+        let versions = [Some(&placed.current), placed.previous.as_ref(), candidate];
+        for version in versions.into_iter().flatten().filter(|v| !v.config.is_null()) {
+            let digest = &version.digest;
+            let path = directory.join("components").join(format!("{digest}.wasm"));
+            let damage = match storage.read(&path) {
+                Ok(bytes) if crate::plugin::digest(&bytes) == *digest => None,
+                Ok(_) => Some(format!("{} is not what was written", path.display())),
+                Err(e) => Some(format!("{}: {e}", path.display())),
+            };
+            out(json!({
+                "part": "component", "step": part, "file": format!("{digest}.wasm"),
+                "damage": damage
+            }))?;
+        }
+    }
     let damage = entries.as_ref().err().map(ToString::to_string);
     out(json!({ "part": "merged state", "entries": entries.unwrap_or(0), "damage": damage }))
 }

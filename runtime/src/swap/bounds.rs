@@ -13,11 +13,22 @@ pub struct Bounds {
     /// The share of rows that it refuses may be above that of the current version by so much.
     /// Default: 0.1.
     pub errors: f64,
-    /// So many times the current version's time per row may a row take. Default: 10.
+    /// So many times the current version's processor time per row may a row take; what a call takes by
+    /// itself is not counted. Default: 10.
     pub slowdown: f64,
     /// Of a full swap: after so many milliseconds it counts as done and the old version goes.
     /// 0: at once, without a trial. Default: 30000.
     pub within_ms: u64,
+}
+
+impl Bounds {
+    /// Whatever it does.
+    pub const NONE: Self = Self {
+        failures: u64::MAX,
+        errors: f64::INFINITY,
+        slowdown: f64::INFINITY,
+        within_ms: u64::MAX,
+    };
 }
 
 impl Default for Bounds {

@@ -13,6 +13,9 @@ use super::{Bounds, Mode};
 const EXAMPLES_MAX: usize = 5;
 /// A shadow that has failed so often gets no more rows.
 const SHADOW_FAILURES_MAX: u64 = 100;
+/// What a call may take whatever its rows take: a canary gets fewer rows in a call than the version
+/// that it is compared with.
+const CALL_NANOS: f64 = 100_000.0;
 /// Shares and times mean something from so many rows and calls on.
 const ROWS_MIN: u64 = 200;
 const CALLS_MIN: u64 = 10;
@@ -239,9 +242,13 @@ impl Trial {
         let (current, candidate) = (self.current.counted(), self.candidate.counted());
         let why = self.too_many_errors(&current, &candidate).or_else(|| {
             let (old, new) = (current.nanos_per_row()?, candidate.nanos_per_row()?);
-            (new > old * self.bounds.slowdown).then(|| {
+            let calls = CALL_NANOS * candidate.calls as f64 / candidate.rows as f64;
+            (new > (old + calls) * self.bounds.slowdown).then(|| {
                 let times = self.bounds.slowdown;
-                format!("{new:.0} ns a row, over {times} times the {old:.0} ns of the old version")
+                format!(
+                    "{new:.0} ns of a processor a row, over {times} times the {old:.0} ns of the old \
+                     version"
+                )
             })
         })?;
         self.withdraw(why.clone());
@@ -324,7 +331,7 @@ mod tests {
             trial.count(Side::Current, &calls(1000, 50, 1_000_000));
         }
         refuses.count(Side::Candidate, &calls(1000, 151, 1_000_000));
-        slow.count(Side::Candidate, &calls(1000, 0, 10_000_001));
+        slow.count(Side::Candidate, &calls(1000, 0, 40_000_000));
         (0..4).for_each(|n| fails.failed(&format!("trap {n}")));
         let why = |trial: &Trial| trial.judge().unwrap();
         assert!(why(&refuses).contains("15.1%"), "{}", why(&refuses));

@@ -11,6 +11,9 @@ use super::{Target, who};
 use crate::error::{Error, Result};
 use crate::swap::{Bounds, Mode, Outcome, SwapRecord, SwapRequest, TrialReport};
 
+/// What others have written is shown up to this length.
+const TEXT_BYTES_MAX: usize = 300;
+
 #[derive(Args)]
 pub struct SwapArguments {
     #[command(flatten)]
@@ -180,12 +183,26 @@ fn show(record: &SwapRecord, json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Text that somebody else has written, on one line and without what moves a terminal's cursor.
+fn plain(text: &str) -> String {
+    let cut = &text[..text.floor_char_boundary(TEXT_BYTES_MAX)];
+    let more = if cut.len() < text.len() { "..." } else { "" };
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    cut.chars().map(escape).collect::<String>() + more
+}
+
 fn record_text(record: &SwapRecord) -> String {
     let at = jiff::Timestamp::from_millisecond(record.at_ms);
     let at = at.map(|at| format!("{at:.0}")).unwrap_or_default();
     let version = |version: &crate::swap::Version| {
         let digest: String = version.digest.chars().take(12).collect();
-        format!("{} ({digest})", version.name)
+        match digest.is_empty() {
+            true => plain(&version.name),
+            false => format!("{} ({digest})", plain(&version.name)),
+        }
     };
     let outcome = match record.outcome {
         Outcome::OnTrial => "on trial",
@@ -198,14 +215,19 @@ fn record_text(record: &SwapRecord) -> String {
         "#{} {at} {} by {}: {} -> {}{config}; {} from epoch {}: {outcome}",
         record.id,
         record.part,
-        record.by,
+        plain(&record.by),
         version(&record.from),
         version(&record.to),
         record.mode.text(),
         record.epoch
     );
     if let Some(end) = &record.end {
-        text.push_str(&format!(" at epoch {} by {}: {}", end.epoch, end.by, end.reason));
+        text.push_str(&format!(
+            " at epoch {} by {}: {}",
+            end.epoch,
+            plain(&end.by),
+            plain(&end.reason)
+        ));
     }
     text
 }
@@ -236,11 +258,14 @@ pub fn trial_text(trial: &TrialReport) -> String {
     for example in &trial.examples {
         text.push_str(&format!(
             "\n    {} on {}: {} -> {}",
-            example.row, example.port, example.current, example.candidate
+            plain(&example.row),
+            example.port,
+            plain(&example.current),
+            plain(&example.candidate)
         ));
     }
     if let Some(why) = &trial.withdrawn {
-        text.push_str(&format!("\n  withdrawn: {why}"));
+        text.push_str(&format!("\n  withdrawn: {}", plain(why)));
     }
     text
 }

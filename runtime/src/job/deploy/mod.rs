@@ -25,7 +25,8 @@ use crate::plan::{Candidate, Deployment, Plan, Program, Replan, Shapes};
 use crate::plugin::PluginHost;
 use crate::storage::Storage;
 use crate::swap::{
-    Deployed, Mode, Outcome, Placed, SwapEnd, SwapRecord, Trial, TrialReport, Verdict, Version,
+    Bounds, Deployed, Mode, Outcome, Placed, SwapEnd, SwapRecord, Trial, TrialReport, Verdict,
+    Version,
 };
 
 /// Beside the checkpoint: every component that was swapped in, by its digest.
@@ -77,6 +78,8 @@ pub struct Opening<'a> {
     pub storage: Arc<dyn Storage>,
     pub deployed: &'a Deployed,
     pub shapes: &'a Shapes,
+    /// An epoch that is run once more: what was on trial is, and nobody judges it by a clock.
+    pub is_replay: bool,
 }
 
 impl Deployments {
@@ -87,7 +90,8 @@ impl Deployments {
     /// If a component that was swapped in is gone or damaged, or the pipeline has changed so that
     /// it does not fit any more.
     pub fn open(opening: Opening) -> Result<Self> {
-        let Opening { plan, replan, plugins, lookups, store, storage, deployed, shapes } = opening;
+        let Opening { plan, replan, plugins, lookups, store, storage, deployed, shapes, is_replay } =
+            opening;
         let history = store.swaps()?;
         let state_versions =
             shapes.iter().map(|(step, shape)| (step.clone(), shape.versions.clone())).collect();
@@ -112,7 +116,7 @@ impl Deployments {
         };
         this.plugins.look_in(&this.components);
         for (name, placed) in deployed {
-            this.restore(name, placed, &history)?;
+            this.restore(name, placed, (&history, is_replay))?;
         }
         this.parts.values().try_for_each(|part| this.reads_state(part))?;
         Ok(this)
@@ -133,14 +137,23 @@ impl Deployments {
         }
     }
 
-    fn restore(&mut self, name: &str, placed: &Placed, history: &[SwapRecord]) -> Result<()> {
+    fn restore(
+        &mut self,
+        name: &str,
+        placed: &Placed,
+        (history, is_replay): (&[SwapRecord], bool),
+    ) -> Result<()> {
         // A replay of dead letters may leave a step out.
         let Some(part) = self.parts.get(name) else {
             self.lock().deployed.insert(name.to_owned(), placed.clone());
             return Ok(());
         };
         if !placed.file.is_same(&part.version) {
-            tracing::info!(part = name, "the pipeline file has another version since the swap");
+            tracing::warn!(
+                part = name,
+                swapped_in = placed.current.name,
+                "what the pipeline file names has changed since the swap: the file counts"
+            );
             let own = history.iter().rev().filter(|record| record.part == name);
             let ended = own.filter(|record| match &placed.candidate {
                 Some(on_trial) => record.id == on_trial.id,
@@ -163,14 +176,18 @@ impl Deployments {
                 placed.current.name
             );
             Error::new(
-                if e.kind == ErrorKind::Unavailable { e.kind } else { ErrorKind::Plugin },
+                match e.kind {
+                    ErrorKind::Unavailable | ErrorKind::Corrupt => e.kind,
+                    _ => ErrorKind::Plugin,
+                },
                 message,
             )
         };
         let current = self.program(part, &placed.current).map_err(wrong)?;
         let candidate = placed.candidate.as_ref().map(|on_trial| {
             let program = self.program(part, &on_trial.version).map_err(wrong)?;
-            let trial = Trial::new(on_trial.id, name, on_trial.mode, on_trial.bounds);
+            let bounds = if is_replay { Bounds::NONE } else { on_trial.bounds };
+            let trial = Trial::new(on_trial.id, name, on_trial.mode, bounds);
             Ok::<_, Error>(Candidate { program, trial: Arc::new(trial) })
         });
         let candidate = candidate.transpose()?;
@@ -197,6 +214,9 @@ impl Deployments {
     pub fn commit(&self, epoch: Epoch, change: Option<&mut Change>) -> (Deployed, Vec<SwapRecord>) {
         let board = self.lock();
         let mut records = board.noted.clone();
+        for end in records.iter_mut().filter_map(|record| record.end.as_mut()) {
+            end.epoch = epoch.0;
+        }
         let mut deployed = board.deployed.clone();
         if let Some(change) = change {
             for record in &mut change.records {

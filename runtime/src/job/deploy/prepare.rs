@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use super::{BY_DIGEST, Change, Deployments, Part, end, in_charge, now_ms};
+use super::{BY_DIGEST, Change, Deployments, ITSELF, Part, end, in_charge, now_ms};
 use crate::checkpoint::unreadable;
 use crate::error::{Error, Result};
 use crate::plan::{Candidate, Deployment, Program};
@@ -43,7 +43,10 @@ impl Deployments {
         let program = self.program(part, &target)?;
         let mut records = self.make_room(part, (&before, &running), request)?;
         let mut bounds = request.bounds;
-        self.check_state(&request.part, &running, &program, request.mode, &mut bounds)?;
+        let no_way_back = self.check_state(&request.part, &running, &program, request.mode)?;
+        if no_way_back.is_some() {
+            bounds.within_ms = 0;
+        }
         self.warm(&program)?;
         if !matches!(part.program, Program::Table(_)) {
             // The one that runs, too: there must be a way back.
@@ -65,7 +68,7 @@ impl Deployments {
             bounds,
             epoch: 0,
             outcome: if in_trial { Outcome::OnTrial } else { Outcome::Done },
-            end: None,
+            end: no_way_back.map(|why| end(ITSELF, &why, None)),
         });
         let current = running.in_charge().clone();
         let from = in_charge(&before).clone();
@@ -203,10 +206,9 @@ impl Deployments {
         running: &Deployment,
         program: &Program,
         mode: Mode,
-        bounds: &mut Bounds,
-    ) -> Result<()> {
+    ) -> Result<Option<String>> {
         let (Program::Keyed(new), Program::Keyed(old)) = (program, running.in_charge()) else {
-            return Ok(());
+            return Ok(None);
         };
         let mut versions = self.lock().state_versions.get(name).cloned().unwrap_or_default();
         versions.insert(old.state_version);
@@ -214,21 +216,21 @@ impl Deployments {
             return Err(Error::config(format!("step `{name}`: {why}")));
         }
         if old.readable().contains(&new.state_version) {
-            return Ok(());
+            return Ok(None);
         }
         match mode {
-            Mode::Shadow => Ok(()),
+            Mode::Shadow => Ok(None),
             Mode::Canary { .. } => Err(Error::config(format!(
                 "step `{name}`: states of version {}, which the new plugin writes, can't be read by \
                  the old one, so that there would be no way back from a canary: try it with \
                  --shadow, or swap it as a whole",
                 new.state_version
             ))),
-            // There is no way back: the old version can't stand by.
-            Mode::Full => {
-                bounds.within_ms = 0;
-                Ok(())
-            }
+            Mode::Full => Ok(Some(format!(
+                "without a trial: the old version can't read states of version {}, so that it can't \
+                 stand by",
+                new.state_version
+            ))),
         }
     }
 

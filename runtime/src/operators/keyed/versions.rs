@@ -1,7 +1,6 @@
 //! Two versions of the step's plugin: the current one, and one on trial beside it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -15,6 +14,7 @@ use crate::operator::Outputs;
 use crate::operators::shadow;
 use crate::operators::versioned::{is_among, time_for, without_room};
 use crate::plan::{Candidate, Deployment, Program};
+use crate::plugin::Stopwatch;
 use crate::swap::{Mode, Sample, Side, Trial};
 
 /// Keys of a canary are chosen by a hash that has nothing to do with their groups'.
@@ -58,14 +58,14 @@ impl KeyedStep {
         if segments.is_empty() {
             return Ok(());
         }
-        let (started, before) = (Instant::now(), out.emitted.len());
+        let (started, before) = (Stopwatch::start(), out.emitted.len());
         let (failed, rows) = (self.current.failed_calls, count(&segments));
         self.search(work, &segments, out)?;
         let errors = self.current.plan.plugin.errors;
         let sample = Sample {
             failures: self.current.failed_calls - failed,
             memory: self.current.memory_peak(),
-            ..sample(rows, &out.emitted[before..], errors, started)
+            ..sample(rows, &out.emitted[before..], errors, &started)
         };
         self.life.add(&sample);
         if let Some(candidate) = &self.candidate {
@@ -87,13 +87,13 @@ impl KeyedStep {
         let prepared = Call::prepare(plan, work, &segments, self.woken, &self.memory)?;
         let Some(mut call) = prepared else { return Ok(()) };
         let within = time_for(&self.life, rows + call.due.len(), &trial);
-        let (started, before) = (Instant::now(), out.emitted.len());
+        let (started, before) = (Stopwatch::start(), out.emitted.len());
         let errors = plan.plugin.errors;
         let failure = match without_room(self.call(Side::Candidate, work, &mut call, within))? {
             Ok((output, timers)) => {
                 self.keep(Side::Candidate, work, &call, output, timers, out)?;
                 let memory = self.runner(Side::Candidate).memory_peak();
-                let sample = sample(rows, &out.emitted[before..], errors, started);
+                let sample = sample(rows, &out.emitted[before..], errors, &started);
                 let sample = Sample { memory, ..sample };
                 trial.count(Side::Candidate, &sample);
                 if let Some(candidate) = &mut self.candidate {
@@ -103,7 +103,7 @@ impl KeyedStep {
             }
             Err(failure) => failure,
         };
-        let sample = Sample { failures: 1, ..sample(rows, &[], errors, started) };
+        let sample = Sample { failures: 1, ..sample(rows, &[], errors, &started) };
         trial.count(Side::Candidate, &sample);
         let failed = self.current.failed_calls;
         self.current(work, segments, out)?;
@@ -122,7 +122,7 @@ impl KeyedStep {
         let prepared = Call::prepare(&plan, work, &segments, self.woken, &self.memory)?;
         let mut shadowed = None;
         if let Some(mut call) = prepared {
-            let started = Instant::now();
+            let started = Stopwatch::start();
             let within = time_for(&self.life, count(&segments) + call.due.len(), &trial);
             let called = without_room(self.call(Side::Candidate, work, &mut call, within))?;
             lock(&self.memory).end()?;
@@ -136,7 +136,7 @@ impl KeyedStep {
             }
             let rows = count(&segments);
             let memory = self.runner(Side::Candidate).memory_peak();
-            let sample = sample(rows, &emitted.emitted, plan.plugin.errors, started);
+            let sample = sample(rows, &emitted.emitted, plan.plugin.errors, &started);
             trial.count(Side::Candidate, &Sample { memory, failures, ..sample });
             shadowed = Some(emitted);
         }
@@ -186,7 +186,7 @@ fn count(segments: &[Segment]) -> usize {
 }
 
 /// What a call on so many rows came to, by what it has emitted.
-fn sample(rows: usize, emitted: &[(usize, Batch)], errors: usize, started: Instant) -> Sample {
+fn sample(rows: usize, emitted: &[(usize, Batch)], errors: usize, started: &Stopwatch) -> Sample {
     let of = |refused: bool| {
         let emitted = emitted.iter().filter(|(port, _)| (*port == errors) == refused);
         emitted.map(|(_, batch)| batch.len() as u64).sum()
@@ -196,7 +196,7 @@ fn sample(rows: usize, emitted: &[(usize, Batch)], errors: usize, started: Insta
         rows: rows as u64,
         rows_out: of(false),
         refused: of(true),
-        nanos: started.elapsed().as_nanos() as u64,
+        nanos: started.nanos(),
         ..Sample::default()
     }
 }
