@@ -52,7 +52,15 @@ impl NewTimers {
             let is_left = |timer: &&Timer| !due.iter().any(|due| due.id == timer.id);
             new.all.extend(call.stored.timers(key).iter().filter(is_left));
             let mut changed = !due.is_empty();
+            // With more than these, too many are left whatever is cancelled: they are only counted,
+            // as looking for the id of each would take its time.
+            let enough = timers_max as usize + new.all.len() - start;
+            let mut beyond = 0;
             while let Some(setting) = settings.next_if(|setting| setting.key as usize == key) {
+                if new.all.len() - start > enough {
+                    beyond += usize::from(setting.change != TimerChange::Cancel);
+                    continue;
+                }
                 let own = start..new.all.len();
                 let known = new.all[own].iter().position(|timer| timer.id == setting.id);
                 let before = known.map(|at| new.all.remove(start + at));
@@ -61,7 +69,7 @@ impl NewTimers {
                 new.all.extend(timer);
                 new.set.extend(timer.filter(|_| before != timer).map(|timer| (key, timer)));
             }
-            let timers = new.all.len() - start;
+            let timers = new.all.len() - start + beyond;
             if timers > timers_max as usize {
                 let text =
                     "use fewer ids, as setting an id again moves its timer, or raise the limit";
