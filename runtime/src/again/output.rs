@@ -128,7 +128,7 @@ struct Row<'a> {
 fn rows(files: &Files, format: Format) -> Result<Vec<Row<'_>>> {
     let mut rows = Vec::new();
     for file in files.values() {
-        let texts = match format {
+        let texts: Vec<String> = match format {
             #[cfg(feature = "parquet")]
             Format::Parquet => parquet(file)?,
             _ => {

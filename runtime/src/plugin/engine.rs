@@ -22,6 +22,9 @@ const COMPONENTS_MAX: u32 = 1024;
 const CORE_INSTANCES_MAX: u32 = 8192;
 const MEMORIES_MAX: u32 = 2048;
 const WASM_STACK_BYTES: usize = 512 << 10;
+/// So much of a slot is cleared by writing when its instance ends. To give it back to the system and
+/// to get it again takes longer, and stops all threads of the process for a moment.
+const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 
 static ENGINE: LazyLock<Result<Engine, String>> =
     LazyLock::new(|| make(true).or_else(|_| make(false)).map_err(|e| e.to_string()));
@@ -60,7 +63,9 @@ fn make(pooling: bool) -> wasmtime::Result<Engine> {
             .table_elements(100_000)
             .max_component_instance_size(4 << 20)
             .max_core_instance_size(4 << 20)
-            .max_memory_size(MEMORY_MAX as usize);
+            .max_memory_size(MEMORY_MAX as usize)
+            .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+            .table_keep_resident(KEEP_RESIDENT_BYTES);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     let engine = Engine::new(&config)?;

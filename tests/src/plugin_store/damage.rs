@@ -11,6 +11,9 @@ use millrace::storage::LocalStorage;
 use super::{component, digest, hostile, keygen, pipeline, plugin, push};
 use crate::harness::{Sandbox, wait_until};
 
+/// What is damaged, how, and what is said of it.
+type Damage<'a> = (&'a str, Box<dyn Fn() + 'a>, &'a str);
+
 /// Whatever is damaged is found, named, refused by a pipeline, and mended by a push.
 #[test]
 fn damage_is_found_and_mended_by_pushing_again() {
@@ -38,7 +41,7 @@ fn damage_is_found_and_mended_by_pushing_again() {
         assert!(text.contains(from), "{text}");
         fs::write(path, text.replace(from, to)).unwrap();
     };
-    let damages: [(&str, Box<dyn Fn()>, &str); 8] = [
+    let damages: [Damage; 8] = [
         ("a flipped bit", Box::new(|| flip(&bytes)), "its bytes have the digest"),
         ("missing bytes", Box::new(|| fs::remove_file(&bytes).unwrap()), "its component is gone"),
         ("cut metadata", Box::new(|| fs::write(&metadata, "{").unwrap()), "is damaged"),

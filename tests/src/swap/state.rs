@@ -93,7 +93,7 @@ fn a_migration_that_fails_or_never_ends_costs_rows_and_not_the_pipeline() {
     for trouble in ["stuck", "endless"] {
         let mut live = Live::start(&keyed().replace(
             "[step.mark]",
-            "[step.mark]\non_failure = \"dead_letter\"\nlimits = { deadline = \"20ms\", consecutive_failures = 2 }",
+            "[step.mark]\non_failure = \"dead_letter\"\nlimits = { deadline = \"200ms\", consecutive_failures = 2 }",
         ));
         feed(&mut live, 100);
         let mut bad = json!({ "tag": "v2", "writes": 2, "reads": [1] });
