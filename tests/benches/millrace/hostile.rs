@@ -17,17 +17,19 @@ use millrace::plugin::{Crossing, Sandbox};
 use millrace::tap::{Look, Tap};
 use millrace_plugin::testing;
 
-use crate::data::{ROWS, host, raw_transactions, repository};
-use crate::pipeline::{rows_per_second, run_once};
+use crate::data::{ROWS, host, raw_transactions, reference_input, repository};
+use crate::pipeline::{ROWS as REFERENCE_ROWS, rows_per_second, run_once};
 use crate::report::{Report, Target, median};
 
 const TURNS: usize = 5;
+const REFERENCE_FILES: usize = 8;
 /// The demo's plugins, for so many pipelines.
 const PIPELINES: usize = 100;
 
 pub fn run(report: &mut Report) {
     calls_to_find_one(report);
     poison_rate(report);
+    poison_behind_parser(report);
     neighbours(report);
     instances(report);
 }
@@ -87,6 +89,44 @@ fn poison_rate(report: &mut Report) {
     let detail = format!("{poisoned:.0} rows/s, {clean:.0} without; the row panics, Parquet out");
     let ratio = median(ratios);
     report.add("one poison row in 10,000", ratio, "of clean", Target::AtLeast(0.7), &detail);
+}
+
+const BEHIND_PARSER: &str = r#"
+[source.raw]
+type = "file"
+path = "INPUT/*.json"
+format = "raw"
+[step.parse]
+from = "raw"
+plugin = "safe_parse"
+config = { schema = { txn_id = "string", user_id = "string", amount = "float64", merchant = "string", country = "string", ts = "timestamp[ms]" } }
+[step.numbered]
+sql = "SELECT *, cast(substr(txn_id, 2) AS bigint) % 10000 AS n FROM parse"
+[step.h]
+from = "numbered"
+plugin = "hostile"
+grant = ["log"]
+config = { mode = "panic", poison = POISON, column = "n" }
+[sink.out]
+type = "file"
+path = "out"
+format = "parquet"
+from = "h"
+"#;
+
+/// The same behind the parser, as plugins stand in a pipeline.
+fn poison_behind_parser(report: &mut Report) {
+    let input = reference_input(REFERENCE_ROWS, REFERENCE_FILES);
+    let directory = tempfile::tempdir().unwrap();
+    let once = |poison: &str| {
+        let own = tempfile::tempdir_in(directory.path()).unwrap();
+        let end = run_once(own.path(), &BEHIND_PARSER.replace("POISON", poison), &input);
+        rows_per_second(&end)
+    };
+    let ratios = (0..TURNS).map(|_| once("13") / once("20000")).collect();
+    let detail = "3,000,000 rows of the reference input, safe_parse and SQL before it";
+    let name = "one poison row in 10,000, parsed";
+    report.add(name, median(ratios), "of clean", Target::AtLeast(0.7), detail);
 }
 
 /// A small batch every few milliseconds on one side, a guest that does its worst on the other: how
