@@ -9,6 +9,7 @@ use arrow::datatypes::Fields;
 use super::carried::check_carried;
 use super::exact_rows::ExactRows;
 use super::search::{Cause, Pace, Search};
+use super::versioned::Version;
 use crate::batch::Batch;
 use crate::config::OnFailure;
 use crate::dead_letter::{Refusal, Refuser, letters};
@@ -230,23 +231,22 @@ impl PluginStep {
     }
 }
 
-/// What a step with two versions needs of each.
-impl PluginStep {
-    /// With an instance that waits for the first batch. A plugin that can't start says so with that.
-    ///
-    /// # Errors
-    /// If the component was not loaded.
-    pub fn ready(plan: &PluginPlan, host: &PluginHost) -> Result<Self> {
+impl Version for PluginStep {
+    type Plan = PluginPlan;
+
+    fn ready(plan: &PluginPlan, host: &PluginHost) -> Result<Self> {
         let mut step = Self::new(plan, host)?;
         step.instance = step.start().ok();
         Ok(step)
     }
 
-    /// Whether it runs this component with this config.
-    pub fn is(&self, plan: &PluginPlan) -> bool {
-        self.plan.digest == plan.digest && self.plan.config == plan.config
+    fn is(&self, plan: &PluginPlan) -> bool {
+        self.plan.is_same_version(plan)
     }
+}
 
+/// What a step with two versions needs of each.
+impl PluginStep {
     pub fn step(&self) -> &str {
         &self.plan.step
     }

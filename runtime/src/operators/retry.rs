@@ -18,6 +18,7 @@ use arrow::datatypes::{Schema, TimestampMicrosecondType, UInt32Type, UInt64Type}
 use super::exact_rows::ExactRows;
 use super::plugin::PluginStep;
 use super::project::evaluate;
+use super::versioned::Version;
 use crate::batch::{Batch, Origin, Partition, record_batch};
 use crate::codec::{decode_payloads, isolate};
 use crate::dead_letter::{self, Refusal, letters};

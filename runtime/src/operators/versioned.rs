@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::plugin::PluginStep;
 use super::shadow;
-use crate::batch::{Batch, Origin};
+use crate::batch::{Batch, Origin, Partition};
 use crate::dead_letter::Refusal;
 use crate::error::{ErrorKind, Result};
 use crate::operator::{Operator, Outputs};
@@ -26,17 +26,65 @@ const TIME_MIN: Duration = Duration::from_millis(200);
 
 pub struct VersionedStep {
     current: PluginStep,
-    candidate: Option<OnTrial>,
+    candidate: Option<OnTrial<PluginStep>>,
     plugins: Arc<PluginHost>,
     /// What the current version has done since it is that.
     life: Sample,
 }
 
-struct OnTrial {
-    step: PluginStep,
-    trial: Arc<Trial>,
+/// A version of a step's plugin, of whichever world.
+pub trait Version: Sized {
+    type Plan;
+
+    /// With an instance that waits for the first call. A plugin that can't start says so with that.
+    ///
+    /// # Errors
+    /// If the component was not loaded.
+    fn ready(plan: &Self::Plan, host: &PluginHost) -> Result<Self>;
+
+    /// Whether it runs this component with this config.
+    fn is(&self, plan: &Self::Plan) -> bool;
+}
+
+/// A version beside the current one.
+pub struct OnTrial<V> {
+    pub version: V,
+    pub trial: Arc<Trial>,
     /// What it has done in this task.
-    life: Sample,
+    pub life: Sample,
+}
+
+/// The mode of a candidate that still gets rows.
+pub fn mode<V>(candidate: Option<&OnTrial<V>>) -> Option<Mode> {
+    let trial = &candidate?.trial;
+    (!trial.is_withdrawn()).then_some(trial.mode)
+}
+
+/// Lets other versions run from here on. One that was on trial and is the current one now keeps its
+/// instance.
+///
+/// # Errors
+/// If a component was not loaded.
+pub fn hand_over<V: Version>(
+    (current, life): (&mut V, &mut Sample),
+    candidate: &mut Option<OnTrial<V>>,
+    plan: &V::Plan,
+    next: Option<(&V::Plan, &Arc<Trial>)>,
+    host: &PluginHost,
+) -> Result<()> {
+    let promoted = candidate.take().filter(|own| own.version.is(plan));
+    if !current.is(plan) {
+        (*current, *life) = match promoted {
+            Some(promoted) => (promoted.version, promoted.life),
+            None => (V::ready(plan, host)?, Sample::default()),
+        };
+    }
+    if let Some((plan, trial)) = next {
+        trial.count(Side::Current, life);
+        let (version, trial) = (V::ready(plan, host)?, trial.clone());
+        *candidate = Some(OnTrial { version, trial, life: Sample::default() });
+    }
+    Ok(())
 }
 
 impl VersionedStep {
@@ -47,8 +95,29 @@ impl VersionedStep {
         Ok(Self { current, candidate: None, plugins, life: Sample::default() })
     }
 
+    fn work(&mut self, batch: &Batch, out: &mut Outputs) -> Result<()> {
+        match mode(self.candidate.as_ref()) {
+            None => self.current(batch, out),
+            Some(Mode::Full) => self.candidate(batch, out),
+            Some(Mode::Shadow) => self.shadow(batch, out),
+            Some(Mode::Canary { share }) => {
+                let (old, new) = divide(batch, share)?;
+                match (old.is_empty(), new.is_empty()) {
+                    (true, _) => self.candidate(&new, out),
+                    (_, true) => self.current(&old, out),
+                    (false, false) => {
+                        let before = out.emitted.len();
+                        self.candidate(&new, out)?;
+                        self.current(&old, out)?;
+                        in_order(before, out)
+                    }
+                }
+            }
+        }
+    }
+
     /// Lets the current version do all that is to be done with some rows.
-    fn current(&mut self, batch: &Batch, out: &mut Outputs) -> Result<Vec<Refusal>> {
+    fn current(&mut self, batch: &Batch, out: &mut Outputs) -> Result<()> {
         let (started, emitted) = (Stopwatch::start(), rows(out));
         let failed = self.current.failed_calls();
         let refusals = self.current.attempt(batch, out)?;
@@ -65,77 +134,42 @@ impl VersionedStep {
         if let Some(candidate) = &self.candidate {
             candidate.trial.count(Side::Current, &sample);
         }
-        Ok(refusals)
-    }
-
-    fn work(&mut self, batch: &Batch, out: &mut Outputs) -> Result<()> {
-        let (current, candidate) = match self.mode() {
-            None => (Some(batch.clone()), None),
-            Some(Mode::Full) => (None, Some(batch.clone())),
-            Some(Mode::Canary { share }) => divide(batch, share)?,
-            Some(Mode::Shadow) => return self.shadow(batch, out),
-        };
-        let before = out.emitted.len();
-        let mut parts = 0;
-        if let Some(batch) = candidate.filter(|batch| !batch.is_empty()) {
-            self.candidate(&batch, out)?;
-            parts += 1;
-        }
-        if let Some(batch) = current.filter(|batch| !batch.is_empty()) {
-            let refusals = self.current(&batch, out)?;
-            self.current.refuse(&batch, refusals, out)?;
-            parts += 1;
-        }
-        if parts == 2 {
-            in_order(before, out)?;
-        }
-        Ok(())
-    }
-
-    /// The mode of a candidate that still gets rows.
-    fn mode(&self) -> Option<Mode> {
-        let candidate = self.candidate.as_ref()?;
-        (!candidate.trial.is_withdrawn()).then_some(candidate.trial.mode)
+        self.current.refuse(batch, refusals, out)
     }
 
     /// Gives rows to the candidate and, if it fails on them, to the current version.
     fn candidate(&mut self, batch: &Batch, out: &mut Outputs) -> Result<()> {
-        let (rows, life) = (batch.len(), &self.life);
-        let within = self.candidate.as_ref().and_then(|own| time_for(life, rows, &own.trial));
-        let Some(OnTrial { step, trial, life }) = &mut self.candidate else { return Ok(()) };
-        let (called, sample) = call(step, batch, within, out)?;
+        let Some(OnTrial { version, trial, life }) = &mut self.candidate else { return Ok(()) };
+        let within = time_for(&self.life, batch.len(), trial);
+        let (called, sample) = call(version, batch, within, out)?;
         trial.count(Side::Candidate, &sample);
         life.add(&sample);
         let failure = match called {
-            Ok(refusals) => return step.refuse(batch, refusals, out),
+            Ok(refusals) => return version.refuse(batch, refusals, out),
             Err(failure) => failure,
         };
-        let failed = self.current.failed_calls();
-        let refusals = self.current(batch, out)?;
+        let (trial, failed) = (trial.clone(), self.current.failed_calls());
+        self.current(batch, out)?;
         // Rows on which both fail say nothing about the candidate.
-        if self.current.failed_calls() == failed
-            && let Some(candidate) = &self.candidate
-        {
-            candidate.trial.failed(&failure.message);
+        if self.current.failed_calls() == failed {
+            trial.failed(&failure.message);
         }
-        self.current.refuse(batch, refusals, out)
+        Ok(())
     }
 
     /// Lets both versions work, and only the current one have an effect.
     fn shadow(&mut self, batch: &Batch, out: &mut Outputs) -> Result<()> {
         let mut emitted = Outputs::default();
-        let refusals = self.current(batch, &mut emitted)?;
-        self.current.refuse(batch, refusals, &mut emitted)?;
-        let within =
-            self.candidate.as_ref().and_then(|own| time_for(&self.life, batch.len(), &own.trial));
-        if let Some(OnTrial { step, trial, .. }) = &mut self.candidate {
+        self.current(batch, &mut emitted)?;
+        if let Some(OnTrial { version, trial, .. }) = &mut self.candidate {
+            let within = time_for(&self.life, batch.len(), trial);
             let mut shadowed = Outputs::default();
-            let (called, sample) = call(step, batch, within, &mut shadowed)?;
+            let (called, sample) = call(version, batch, within, &mut shadowed)?;
             trial.count(Side::Candidate, &sample);
             match called {
                 Ok(refusals) => {
-                    step.refuse(batch, refusals, &mut shadowed)?;
-                    shadow::compare(trial, step.plan(), &emitted, &shadowed)?;
+                    version.refuse(batch, refusals, &mut shadowed)?;
+                    shadow::compare(trial, version.plan(), &emitted, &shadowed)?;
                 }
                 Err(failure) => trial.failed(&failure.message),
             }
@@ -155,24 +189,12 @@ impl Operator for VersionedStep {
         if self.current.step() != deployment.part {
             return Ok(());
         }
-        let candidate = deployment.candidate.as_ref();
-        let promoted = self.candidate.take().filter(|own| own.step.is(current));
-        if !self.current.is(current) {
-            (self.current, self.life) = match promoted {
-                // With the instance that it has.
-                Some(promoted) => (promoted.step, promoted.life),
-                None => (PluginStep::ready(current, &self.plugins)?, Sample::default()),
-            };
-        }
-        self.candidate = match candidate.map(|c| (&c.program, &c.trial)) {
-            Some((Program::Transform(plan), trial)) => {
-                trial.count(Side::Current, &self.life);
-                let step = PluginStep::ready(plan, &self.plugins)?;
-                Some(OnTrial { step, trial: trial.clone(), life: Sample::default() })
-            }
-            _ => None,
-        };
-        Ok(())
+        let next = deployment.candidate.as_ref().and_then(|next| match &next.program {
+            Program::Transform(plan) => Some((&**plan, &next.trial)),
+            Program::Keyed(_) | Program::Table(_) => None,
+        });
+        let own = (&mut self.current, &mut self.life);
+        hand_over(own, &mut self.candidate, current, next, &self.plugins)
     }
 }
 
@@ -245,27 +267,19 @@ fn rows(out: &Outputs) -> u64 {
 
 /// The rows for the current version and, a share of them, those for a candidate. Which, depends on
 /// where a row came from alone.
-fn divide(batch: &Batch, share: f64) -> Result<(Option<Batch>, Option<Batch>)> {
-    if share >= 1.0 {
-        return Ok((None, Some(batch.clone())));
-    }
-    let seed = seed(&batch.origin);
-    let (new, old): (Vec<u32>, Vec<u32>) = (0..batch.len() as u32)
-        .partition(|row| is_chosen(seed, &batch.origin.place(*row as usize), share));
+fn divide(batch: &Batch, share: f64) -> Result<(Batch, Batch)> {
+    let Partition { source, name } = &*batch.origin.partition;
+    let seed = xxh3_64_with_seed(name.as_bytes(), xxh3_64_with_seed(source.as_bytes(), 0));
+    let is_chosen = |row: &u32| {
+        let place = batch.origin.place(*row as usize);
+        is_among(xxh3_64_with_seed(&place.to_le_bytes(), seed), share)
+    };
+    let (new, old): (Vec<u32>, Vec<u32>) = (0..batch.len() as u32).partition(is_chosen);
     let part = |rows: Vec<u32>| batch.take(&UInt32Array::from(rows));
-    Ok((Some(part(old)?), Some(part(new)?)))
-}
-
-fn seed(origin: &Origin) -> u64 {
-    let partition = &origin.partition;
-    xxh3_64_with_seed(partition.name.as_bytes(), xxh3_64_with_seed(partition.source.as_bytes(), 0))
-}
-
-fn is_chosen(seed: u64, place: &u64, share: f64) -> bool {
-    is_among(xxh3_64_with_seed(&place.to_le_bytes(), seed), share)
+    Ok((part(old)?, part(new)?))
 }
 
 /// Whether a hash is within the first `share` of all.
 pub fn is_among(hash: u64, share: f64) -> bool {
-    (hash as f64) < share * u64::MAX as f64
+    share >= 1.0 || (hash as f64) < share * u64::MAX as f64
 }

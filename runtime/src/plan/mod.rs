@@ -376,6 +376,13 @@ pub struct PluginPlan {
     pub retry: Option<RetryPlan>,
 }
 
+impl PluginPlan {
+    /// Whether both run the same component with the same config.
+    pub fn is_same_version(&self, other: &Self) -> bool {
+        self.digest == other.digest && self.config == other.config
+    }
+}
+
 /// How the rows of a plugin's port are put together.
 #[derive(Debug, Clone)]
 pub struct PluginPort {

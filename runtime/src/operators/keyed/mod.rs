@@ -33,11 +33,11 @@ use memory::Memory;
 use output::Sources;
 use runner::Runner;
 use timers::TimerIndex;
-use versions::OnTrial;
 use work::{KeyNumbers, KeyTable, PIECE_ROWS, RowRef, Segment, Work, sort_by_key};
 
 use super::carried::check_carried;
 use super::search::{Cause, Search};
+use super::versioned::OnTrial;
 use crate::batch::{Batch, Partition};
 use crate::dead_letter::{Refusal, letters};
 use crate::error::{Error, Result};
@@ -54,7 +54,7 @@ const CHAIN_MAX: u32 = 1000;
 
 pub struct KeyedStep {
     current: Runner,
-    candidate: Option<OnTrial>,
+    candidate: Option<OnTrial<Runner>>,
     plugins: Arc<PluginHost>,
     /// What the current version has done since it is that.
     life: Sample,
@@ -248,7 +248,7 @@ impl KeyedStep {
         }
         let (memory, now) = (self.memory.clone(), self.now);
         let plan = match (&self.candidate, side) {
-            (Some(candidate), Side::Candidate) => &candidate.runner.plan,
+            (Some(candidate), Side::Candidate) => &candidate.version.plan,
             _ => &self.current.plan,
         };
         let crossing = KeyedCall {
@@ -297,7 +297,7 @@ impl KeyedStep {
         self.latest = self.latest.max(latest.unwrap_or(i64::MIN));
         let changed = (output.changed.as_slice(), &output.states);
         let plan = match (&self.candidate, side) {
-            (Some(candidate), Side::Candidate) => &candidate.runner.plan,
+            (Some(candidate), Side::Candidate) => &candidate.version.plan,
             _ => &self.current.plan,
         };
         apply(
@@ -370,7 +370,7 @@ impl KeyedStep {
 
     fn sources<'a>(&'a self, side: Side, work: &'a Work, call: &'a Call) -> Sources<'a> {
         let runner = match (&self.candidate, side) {
-            (Some(candidate), Side::Candidate) => &candidate.runner,
+            (Some(candidate), Side::Candidate) => &candidate.version,
             _ => &self.current,
         };
         Sources {

@@ -10,6 +10,7 @@ use crate::config::OnFailure;
 use crate::dead_letter::Refuser;
 use crate::error::{Error, Result};
 use crate::operators::search::Pace;
+use crate::operators::versioned::Version;
 use crate::plan::KeyedPlan;
 use crate::plugin::{CallFailure, Instance, Loaded, PluginHost, Sandbox, migrate};
 
@@ -25,6 +26,20 @@ pub struct Runner {
     /// Failed calls of all time.
     pub failed_calls: u64,
     pub pace: Pace,
+}
+
+impl Version for Runner {
+    type Plan = KeyedPlan;
+
+    fn ready(plan: &KeyedPlan, host: &PluginHost) -> Result<Self> {
+        let mut runner = Self::new(plan, host)?;
+        runner.instance = runner.take_instance().ok();
+        Ok(runner)
+    }
+
+    fn is(&self, plan: &KeyedPlan) -> bool {
+        self.plan.plugin.is_same_version(&plan.plugin)
+    }
 }
 
 impl Runner {
@@ -47,25 +62,9 @@ impl Runner {
         })
     }
 
-    /// With an instance that waits for the first call. A plugin that can't start says so with that.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn ready(plan: &KeyedPlan, host: &PluginHost) -> Result<Self> {
-        let mut runner = Self::new(plan, host)?;
-        runner.instance = runner.loaded.of_keyed_step(plan, &runner.sandbox).ok();
-        Ok(runner)
-    }
-
     /// Most memory that an instance of this version has had, in bytes.
     pub fn memory_peak(&self) -> u64 {
         self.sandbox.metrics.memory_peak()
-    }
-
-    /// Whether it runs this component with this config.
-    pub fn is(&self, plan: &KeyedPlan) -> bool {
-        let (own, other) = (&self.plan.plugin, &plan.plugin);
-        own.digest == other.digest && own.config == other.config
     }
 
     /// The instance, or a fresh one.

@@ -1,7 +1,5 @@
 //! Two versions of the step's plugin: the current one, and one on trial beside it.
 
-use std::sync::Arc;
-
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::KeyedStep;
@@ -12,21 +10,13 @@ use crate::batch::Batch;
 use crate::error::Result;
 use crate::operator::Outputs;
 use crate::operators::shadow;
-use crate::operators::versioned::{is_among, time_for, without_room};
-use crate::plan::{Candidate, Deployment, Program};
+use crate::operators::versioned::{hand_over, is_among, mode, time_for, without_room};
+use crate::plan::{Deployment, Program};
 use crate::plugin::Stopwatch;
-use crate::swap::{Mode, Sample, Side, Trial};
+use crate::swap::{Mode, Sample, Side};
 
 /// Keys of a canary are chosen by a hash that has nothing to do with their groups'.
 const CANARY_SEED: u64 = 0x6361_6e61_7279;
-
-/// A version beside the current one.
-pub struct OnTrial {
-    pub runner: Runner,
-    pub trial: Arc<Trial>,
-    /// What it has done in this task.
-    life: Sample,
-}
 
 impl KeyedStep {
     /// Gives segments of different keys to the version that is to have them.
@@ -36,8 +26,7 @@ impl KeyedStep {
         segments: Vec<Segment>,
         out: &mut Outputs,
     ) -> Result<()> {
-        let mode = self.candidate.as_ref().filter(|candidate| !candidate.trial.is_withdrawn());
-        match mode.map(|candidate| candidate.trial.mode) {
+        match mode(self.candidate.as_ref()) {
             None => self.current(work, segments, out),
             Some(Mode::Full) => self.try_candidate(work, segments, out),
             Some(Mode::Canary { share }) => {
@@ -83,7 +72,7 @@ impl KeyedStep {
     ) -> Result<()> {
         let rows = count(&segments);
         let Some(candidate) = &self.candidate else { return Ok(()) };
-        let (plan, trial) = (&candidate.runner.plan, candidate.trial.clone());
+        let (plan, trial) = (&candidate.version.plan, candidate.trial.clone());
         let prepared = Call::prepare(plan, work, &segments, self.woken, &self.memory)?;
         let Some(mut call) = prepared else { return Ok(()) };
         let within = time_for(&self.life, rows + call.due.len(), &trial);
@@ -118,7 +107,7 @@ impl KeyedStep {
     /// it is to find the states that the other one finds.
     fn shadow(&mut self, work: &Work, segments: Vec<Segment>, out: &mut Outputs) -> Result<()> {
         let Some(candidate) = &self.candidate else { return Ok(()) };
-        let (plan, trial) = (candidate.runner.plan.clone(), candidate.trial.clone());
+        let (plan, trial) = (candidate.version.plan.clone(), candidate.trial.clone());
         let prepared = Call::prepare(&plan, work, &segments, self.woken, &self.memory)?;
         let mut shadowed = None;
         if let Some(mut call) = prepared {
@@ -151,7 +140,7 @@ impl KeyedStep {
 
     pub(super) fn runner(&mut self, side: Side) -> &mut Runner {
         match (&mut self.candidate, side) {
-            (Some(candidate), Side::Candidate) => &mut candidate.runner,
+            (Some(candidate), Side::Candidate) => &mut candidate.version,
             _ => &mut self.current,
         }
     }
@@ -162,21 +151,12 @@ impl KeyedStep {
         if deployment.part != self.current.plan.plugin.step {
             return Ok(());
         }
-        let promoted = self.candidate.take().filter(|own| own.runner.is(current));
-        if !self.current.is(current) {
-            (self.current, self.life) = match promoted {
-                // With the instance that it has.
-                Some(promoted) => (promoted.runner, promoted.life),
-                None => (Runner::ready(current, &self.plugins)?, Sample::default()),
-            };
-        }
-        if let Some(Candidate { program: Program::Keyed(plan), trial }) = &deployment.candidate {
-            trial.count(Side::Current, &self.life);
-            let runner = Runner::ready(plan, &self.plugins)?;
-            self.candidate =
-                Some(OnTrial { runner, trial: trial.clone(), life: Sample::default() });
-        }
-        Ok(())
+        let next = deployment.candidate.as_ref().and_then(|next| match &next.program {
+            Program::Keyed(plan) => Some((&**plan, &next.trial)),
+            Program::Transform(_) | Program::Table(_) => None,
+        });
+        let own = (&mut self.current, &mut self.life);
+        hand_over(own, &mut self.candidate, current, next, &self.plugins)
     }
 }
 
