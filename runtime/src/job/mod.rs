@@ -6,6 +6,7 @@ mod deploy;
 mod epochs;
 mod publish;
 mod queues;
+mod recover;
 mod remote;
 mod spawn;
 
