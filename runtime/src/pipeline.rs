@@ -9,8 +9,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::error::{Error, Result};
 use crate::plan::{Facts, Plan, ProbeError, ProbeKey, Probed, Replan, Said};
 use crate::planner;
-use crate::plugin::PluginHost;
 use crate::plugin::store::{PublicKey, Store};
+use crate::plugin::{BY_DIGEST, PluginHost};
 use crate::sink::probe_sink;
 use crate::source::{probe_file, probe_source};
 
@@ -76,7 +76,7 @@ impl Blueprint {
         let mut config = self.config.clone();
         let pin = |plugin: &mut Text, name: &str| {
             if let Some(digest) = self.digests.get(name) {
-                plugin.replace(&format!("sha256:{digest}"));
+                plugin.replace(&format!("{BY_DIGEST}{digest}"));
             }
         };
         for step in &mut config.steps {

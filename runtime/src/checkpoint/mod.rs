@@ -11,6 +11,11 @@ mod store;
 mod alignment;
 mod protocol;
 
+/// Beside a checkpoint: every component that was swapped in, as `DIGEST.wasm`.
+pub fn components(directory: &std::path::Path) -> std::path::PathBuf {
+    directory.join("components")
+}
+
 pub use alignment::Alignment;
 pub use branch::{Past, branch, rerun};
 pub use changes::{StepChange, compare, unreadable};

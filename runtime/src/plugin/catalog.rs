@@ -14,7 +14,7 @@ use super::host::cut;
 use super::instance::Prepared;
 use super::loaded::{Loaded, StartFailure};
 use super::sandbox::Sandbox;
-use super::store::{PublicKey, Store};
+use super::store::{BY_DIGEST, PublicKey, Store};
 use super::trust::Trust;
 use super::udf::PluginFunction;
 use crate::config::PipelineLimitsConfig;
@@ -126,7 +126,7 @@ impl PluginHost {
     /// As [`load`](Self::load).
     pub fn add(&self, bytes: &[u8]) -> Result<Arc<Loaded>> {
         let digest = digest(bytes);
-        let named = PathBuf::from(format!("sha256:{digest}"));
+        let named = PathBuf::from(format!("{BY_DIGEST}{digest}"));
         let vouched = self.vouched(&named.display().to_string(), &named, &digest, None);
         vouched.map_err(|(message, help)| Error::config(format!("{message}; {help}")))?;
         self.load_bytes(&named, bytes, &digest)

@@ -39,6 +39,7 @@ pub use loaded::{Loaded, StartFailure};
 pub use millrace_output::PortRows;
 pub use moment::{Moment, latest};
 pub use sandbox::{InstanceLimits, Sandbox};
+pub use store::BY_DIGEST;
 
 /// The bindings that wasmtime generates from `wit/`. The world here is all worlds in one, so that
 /// they share their types; a component exports one of its interfaces and is bound to that alone.

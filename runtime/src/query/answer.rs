@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Query;
 use super::decode::Decoder;
-use crate::checkpoint::{Recovered, Store};
+use crate::checkpoint::{Recovered, Store, components};
 use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::operators::names;
@@ -119,7 +119,7 @@ fn verify_with(
         let versions = [Some(&placed.current), placed.previous.as_ref(), candidate];
         for version in versions.into_iter().flatten().filter(|v| !v.config.is_null()) {
             let digest = &version.digest;
-            let path = directory.join("components").join(format!("{digest}.wasm"));
+            let path = components(directory).join(format!("{digest}.wasm"));
             let damage = match storage.read(&path) {
                 Ok(bytes) if crate::plugin::digest(&bytes) == *digest => None,
                 Ok(_) => Some(format!("{} is not what was written", path.display())),

@@ -1,7 +1,7 @@
 //! A candidate at work beside the current version: what is counted, and when enough is enough.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use schemars::JsonSchema;
@@ -82,8 +82,7 @@ pub struct Trial {
     differing: AtomicU64,
     examples: Mutex<Vec<Difference>>,
     /// Why the candidate gets no rows any more.
-    withdrawn: Mutex<Option<String>>,
-    is_withdrawn: std::sync::atomic::AtomicBool,
+    withdrawn: OnceLock<String>,
 }
 
 /// How a trial is going.
@@ -182,8 +181,7 @@ impl Trial {
             to_blame: AtomicU64::new(0),
             differing: AtomicU64::new(0),
             examples: Mutex::default(),
-            withdrawn: Mutex::default(),
-            is_withdrawn: false.into(),
+            withdrawn: OnceLock::new(),
         }
     }
 
@@ -214,7 +212,7 @@ impl Trial {
     /// kept.
     pub fn differs(&self, port: &str, rows: u64, example: impl FnOnce() -> Option<Difference>) {
         self.differing.fetch_add(rows, Ordering::Relaxed);
-        let mut examples = lock(&self.examples);
+        let mut examples = self.examples();
         if examples.iter().filter(|example| example.port == port).count() < EXAMPLES_MAX {
             examples.extend(example());
         }
@@ -222,19 +220,18 @@ impl Trial {
 
     /// Whether tasks are to leave the candidate alone.
     pub fn is_withdrawn(&self) -> bool {
-        self.is_withdrawn.load(Ordering::Acquire)
+        self.withdrawn.get().is_some()
     }
 
     fn withdraw(&self, why: String) {
-        let mut withdrawn = lock(&self.withdrawn);
-        withdrawn.get_or_insert(why);
-        self.is_withdrawn.store(true, Ordering::Release);
+        // The first reason is the one that is told.
+        let _ = self.withdrawn.set(why);
     }
 
     /// Looks whether the candidate has passed a bound: then it is withdrawn, and this says why.
     pub fn judge(&self) -> Option<String> {
-        if let Some(why) = lock(&self.withdrawn).clone() {
-            return Some(why);
+        if let Some(why) = self.withdrawn.get() {
+            return Some(why.clone());
         }
         if self.mode == Mode::Shadow {
             return None;
@@ -277,6 +274,10 @@ impl Trial {
             && self.mode.promotes_after(&self.bounds).is_some_and(|after| self.elapsed() >= after)
     }
 
+    fn examples(&self) -> std::sync::MutexGuard<'_, Vec<Difference>> {
+        self.examples.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
@@ -292,14 +293,10 @@ impl Trial {
             candidate: self.candidate.counted(),
             to_blame: self.to_blame.load(Ordering::Relaxed),
             differing_rows: self.differing.load(Ordering::Relaxed),
-            examples: lock(&self.examples).clone(),
-            withdrawn: lock(&self.withdrawn).clone(),
+            examples: self.examples().clone(),
+            withdrawn: self.withdrawn.get().cloned(),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

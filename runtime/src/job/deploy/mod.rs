@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub use change::Change;
 use part::Part;
 
-use crate::checkpoint::{Store, unreadable};
+use crate::checkpoint::{Store, components, unreadable};
 use crate::diagnostic::suggest;
 use crate::epoch::Epoch;
 use crate::error::{Error, ErrorKind, Result};
@@ -29,10 +29,6 @@ use crate::swap::{
     Version,
 };
 
-/// Beside the checkpoint: every component that was swapped in, by its digest.
-const COMPONENTS: &str = "components";
-/// A component of which only the digest is named.
-const BY_DIGEST: &str = "sha256:";
 /// Who decides where nobody asked.
 pub const ITSELF: &str = "millrace";
 
@@ -95,13 +91,13 @@ impl Deployments {
         let history = store.swaps()?;
         let state_versions =
             shapes.iter().map(|(step, shape)| (step.clone(), shape.versions.clone())).collect();
-        let mut this = Self {
+        let this = Self {
             parts: Part::all(plan),
             replan,
             plugins,
             lookups,
             storage,
-            components: plan.checkpoint.directory.join(COMPONENTS),
+            components: components(&plan.checkpoint.directory),
             tasks: plan.parallelism,
             mark: Arc::default(),
             board: Mutex::new(Board {
@@ -124,7 +120,7 @@ impl Deployments {
 
     /// Whether what runs can read the states that there are.
     fn reads_state(&self, part: &Part) -> Result<()> {
-        let running = self.in_force(&part.name, part);
+        let (_, running, _) = self.snapshot(part);
         let Program::Keyed(plan) = running.in_charge() else { return Ok(()) };
         let versions = self.lock().state_versions.get(&part.name).cloned().unwrap_or_default();
         match unreadable(&versions, &plan.readable()) {
@@ -138,7 +134,7 @@ impl Deployments {
     }
 
     fn restore(
-        &mut self,
+        &self,
         name: &str,
         placed: &Placed,
         (history, is_replay): (&[SwapRecord], bool),
@@ -239,13 +235,8 @@ impl Deployments {
         let Some(change) = change else { return };
         *board.generations.entry(change.deployment.part.clone()).or_default() += 1;
         let deployment = &*change.deployment;
-        let programs = writers(deployment);
-        for program in programs {
-            if let Program::Keyed(plan) = program {
-                let versions = board.state_versions.entry(deployment.part.clone()).or_default();
-                versions.insert(plan.state_version);
-            }
-        }
+        let versions = board.state_versions.entry(deployment.part.clone()).or_default();
+        versions.extend(written(deployment));
         if let Program::Table(table) = &deployment.current {
             self.lookups.keep(&table.name, &table.path);
         }
@@ -255,18 +246,13 @@ impl Deployments {
 
     /// What the shapes of a checkpoint say of the versions of states.
     pub fn note_versions(&self, shapes: &mut Shapes, change: Option<&Change>) {
-        let coming = change.into_iter().flat_map(|change| {
-            writers(&change.deployment).filter_map(|program| match program {
-                Program::Keyed(plan) => Some((&change.deployment.part, plan.state_version)),
-                _ => None,
-            })
-        });
-        let coming: Vec<(&String, u32)> = coming.collect();
         let board = self.lock();
         for (step, shape) in shapes {
             shape.versions.extend(board.state_versions.get(step).into_iter().flatten());
-            let coming = coming.iter().filter(|(part, _)| *part == step);
-            shape.versions.extend(coming.map(|(_, version)| version));
+            let coming = change.filter(|change| change.deployment.part == *step);
+            shape
+                .versions
+                .extend(coming.into_iter().flat_map(|change| written(&change.deployment)));
         }
     }
 
@@ -344,10 +330,6 @@ impl Deployments {
         (placed, running, generation)
     }
 
-    fn in_force(&self, name: &str, part: &Part) -> Deployment {
-        self.lock().running.get(name).cloned().unwrap_or_else(|| part.planned())
-    }
-
     fn next_id(&self) -> u64 {
         let mut board = self.lock();
         board.next_id += 1;
@@ -359,11 +341,15 @@ impl Deployments {
     }
 }
 
-/// Whose states are kept: not those of a shadow.
-fn writers(deployment: &Deployment) -> impl Iterator<Item = &Program> {
+/// The versions of the states that are written: a shadow writes none.
+fn written(deployment: &Deployment) -> impl Iterator<Item = u32> {
     let candidate = deployment.candidate.as_ref();
     let candidate = candidate.filter(|candidate| candidate.trial.mode != Mode::Shadow);
-    std::iter::once(&deployment.current).chain(candidate.map(|candidate| &candidate.program))
+    let programs = std::iter::once(&deployment.current).chain(candidate.map(|c| &c.program));
+    programs.filter_map(|program| match program {
+        Program::Keyed(plan) => Some(plan.state_version),
+        Program::Transform(_) | Program::Table(_) => None,
+    })
 }
 
 /// The version that does the work.

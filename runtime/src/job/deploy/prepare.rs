@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use super::{BY_DIGEST, Change, Deployments, ITSELF, Part, end, in_charge, now_ms};
+use super::{Change, Deployments, ITSELF, Part, end, in_charge, now_ms};
 use crate::checkpoint::unreadable;
 use crate::error::{Error, Result};
 use crate::plan::{Candidate, Deployment, Program};
+use crate::plugin::BY_DIGEST;
 use crate::swap::{
     Bounds, Mode, OnTrial, Outcome, Placed, SwapRecord, SwapRequest, Trial, Verdict,
 };

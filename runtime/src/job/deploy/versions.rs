@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{BY_DIGEST, Deployments, Part};
+use super::{Deployments, Part};
 use crate::error::{Error, Result};
 use crate::plan::{Program, Said};
+use crate::plugin::BY_DIGEST;
 use crate::swap::{SwapRequest, Version};
 
 impl Deployments {

@@ -26,7 +26,7 @@ use semver::Version;
 
 pub use entry::{ColumnEntry, Declared, Entry, PortEntry, WorldEntry};
 pub use push::{Pushed, PushedAs, write_whole};
-pub use reference::{Reference, Versions, is_digest};
+pub use reference::{BY_DIGEST, Reference, Versions, is_digest};
 pub use sign::{PublicKey, SecretKey, Signature, Signed};
 pub use verify::{Finding, Verified};
 

@@ -7,7 +7,7 @@ use semver::{Prerelease, Version};
 /// Fewer digits of a digest name nothing.
 pub const DIGITS_MIN: usize = 8;
 const DIGITS: usize = 64;
-const DIGEST: &str = "sha256:";
+pub const BY_DIGEST: &str = "sha256:";
 const NAME_BYTES_MAX: usize = 64;
 const VERSION_BYTES_MAX: usize = 64;
 
@@ -38,7 +38,7 @@ impl Reference {
     /// # Errors
     /// What is wrong with it, and how it is written.
     pub fn parse(text: &str) -> Result<Self, (String, String)> {
-        if let Some(digits) = text.strip_prefix(DIGEST) {
+        if let Some(digits) = text.strip_prefix(BY_DIGEST) {
             return prefix(digits).map(Self::Digest);
         }
         if text.contains('/') || Path::new(text).extension().is_some_and(|e| e == "wasm") {
@@ -99,8 +99,8 @@ fn prefix(digits: &str) -> Result<String, (String, String)> {
     if hexadecimal && (DIGITS_MIN..=DIGITS).contains(&digits.len()) {
         return Ok(digits.to_ascii_lowercase());
     }
-    let message = format!("`{DIGEST}{digits}` is no digest");
-    let help = format!("write {DIGEST} and {DIGITS_MIN} to {DIGITS} hexadecimal digits");
+    let message = format!("`{BY_DIGEST}{digits}` is no digest");
+    let help = format!("write {BY_DIGEST} and {DIGITS_MIN} to {DIGITS} hexadecimal digits");
     Err((message, help))
 }
 
