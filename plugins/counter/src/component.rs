@@ -16,13 +16,7 @@ thread_local! {
 struct Component;
 
 impl keyed::Guest for Component {
-    fn about() -> wit::About {
-        wit::About {
-            name: env!("CARGO_PKG_NAME").into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            summary: env!("CARGO_PKG_DESCRIPTION").into(),
-        }
-    }
+    millrace_plugin::about!();
 
     fn start(
         config: String,

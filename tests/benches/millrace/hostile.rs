@@ -1,24 +1,20 @@
 //! What guests that misbehave cost: themselves, and their neighbours in the process; and how many
 //! guests fit into one.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Fields;
 use crossbeam_channel::bounded;
 use millrace::config::LimitsConfig;
-use millrace::error::Error;
-use millrace::job::{self, JobOptions, Observer, Progress};
-use millrace::pipeline::{self, Pipeline};
-use millrace::plan::Input;
+use millrace::job::{self, JobOptions};
 use millrace::plugin::{Crossing, Sandbox};
-use millrace::tap::{Look, Tap};
+use millrace::tap::Look;
 use millrace_plugin::testing;
 
-use crate::data::{ROWS, host, raw_transactions, reference_input, repository};
-use crate::pipeline::{ROWS as REFERENCE_ROWS, rows_per_second, run_once};
+use crate::data::{ROWS, host, raw_transactions, reference_input};
+use crate::live::{Watch, checked};
+use crate::pipeline::{ROWS as REFERENCE_ROWS, WASM_PARSE, rows_per_second, run_once};
 use crate::report::{Report, Target, median};
 
 const TURNS: usize = 5;
@@ -49,7 +45,7 @@ fn calls_to_find_one(report: &mut Report) {
         let pipeline = checked(directory.path(), &text);
         let (_keep, stop) = bounded(1);
         let options = JobOptions::new(stop);
-        job::run(&pipeline.plan, &pipeline.plugins, &options, &mut Watching(None)).unwrap();
+        job::run(&pipeline.plan, &pipeline.plugins, &options, &mut Watch::nothing()).unwrap();
         let counts = pipeline.plugins.metrics("h").counts();
         assert_eq!(counts.rows_out, ROWS as u64 - 1);
         counts.calls
@@ -92,14 +88,6 @@ fn poison_rate(report: &mut Report) {
 }
 
 const BEHIND_PARSER: &str = r#"
-[source.raw]
-type = "file"
-path = "INPUT/*.json"
-format = "raw"
-[step.parse]
-from = "raw"
-plugin = "safe_parse"
-config = { schema = { txn_id = "string", user_id = "string", amount = "float64", merchant = "string", country = "string", ts = "timestamp[ms]" } }
 [step.numbered]
 sql = "SELECT *, cast(substr(txn_id, 2) AS bigint) % 10000 AS n FROM parse"
 [step.h]
@@ -120,7 +108,8 @@ fn poison_behind_parser(report: &mut Report) {
     let directory = tempfile::tempdir().unwrap();
     let once = |poison: &str| {
         let own = tempfile::tempdir_in(directory.path()).unwrap();
-        let end = run_once(own.path(), &BEHIND_PARSER.replace("POISON", poison), &input);
+        let behind = BEHIND_PARSER.replace("POISON", poison);
+        let end = run_once(own.path(), &(WASM_PARSE.to_owned() + &behind), &input);
         rows_per_second(&end)
     };
     let ratios = (0..TURNS).map(|_| once("13") / once("20000")).collect();
@@ -181,23 +170,21 @@ fn pauses(beside: Option<&str>) -> Duration {
         checked(directories[1].path(), &text)
     });
     let mut gaps = Vec::new();
-    let seen = Seen::default();
+    let (taps, tap) = bounded(1);
     std::thread::scope(|scope| {
         let mut stops = Vec::new();
-        let watched = Some((&watched, Some(&seen)));
-        for (pipeline, seen) in watched.into_iter().chain(neighbour.as_ref().map(|n| (n, None))) {
+        let watched = [(&watched, Watch::of("h", taps))];
+        let neighbour = neighbour.as_ref().map(|neighbour| (neighbour, Watch::nothing()));
+        for (pipeline, mut watch) in watched.into_iter().chain(neighbour) {
             let (stop, stopped) = bounded::<()>(1);
             stops.push(stop);
             scope.spawn(move || {
                 let options = JobOptions::new(stopped);
                 let (plan, plugins) = (&pipeline.plan, &pipeline.plugins);
-                job::run(plan, plugins, &options, &mut Watching(seen)).unwrap();
+                job::run(plan, plugins, &options, &mut watch).unwrap();
             });
         }
-        while seen.taps().is_none() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let look = Look::new(seen.taps().unwrap());
+        let look = Look::new(vec![tap.recv().unwrap()]);
         look.make_room(u64::MAX);
         let (started, mut last) = (Instant::now(), Instant::now());
         while started.elapsed() < Duration::from_secs(3) {
@@ -210,41 +197,6 @@ fn pauses(beside: Option<&str>) -> Duration {
     });
     gaps.sort();
     gaps[gaps.len() * 99 / 100]
-}
-
-type Taps = Vec<(Input, Arc<Tap>)>;
-
-/// Where to look at what a job's step gives, once it has said so.
-#[derive(Default)]
-struct Seen(Mutex<Option<Taps>>);
-
-impl Seen {
-    fn taps(&self) -> Option<Taps> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-struct Watching<'a>(Option<&'a Seen>);
-
-impl Observer for Watching<'_> {
-    fn progress(&mut self, progress: &Progress) {
-        let Some(Seen(seen)) = self.0 else { return };
-        let node = progress.metrics.nodes.iter().position(|node| node.name == "h").unwrap();
-        let tap = progress.metrics.nodes[node].tap.clone();
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get_or_insert_with(|| vec![(Input { node, port: 0 }, tap)]);
-    }
-
-    fn restart(&mut self, error: &Error, _: Duration) {
-        panic!("{error}");
-    }
-}
-
-fn checked(directory: &Path, text: &str) -> Pipeline {
-    let plugins = repository().join("plugins/dist");
-    let head = format!("name = \"bench\"\nplugin_path = [\"{}\"]\n", plugins.display());
-    std::fs::write(directory.join("pipeline.toml"), format!("{head}{text}")).unwrap();
-    pipeline::check(&directory.join("pipeline.toml")).unwrap_or_else(|_| panic!("{text}"))
 }
 
 /// The memory of this process with the three plugins of the demo for each of many pipelines, all of

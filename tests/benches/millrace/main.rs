@@ -10,6 +10,7 @@ mod boundary;
 mod data;
 mod hostile;
 mod kafka;
+mod live;
 mod pipeline;
 mod report;
 mod sandbox;

@@ -54,7 +54,7 @@ path = "out/transactions"
 format = "parquet"
 "#;
 
-const WASM_PARSE: &str = r#"
+pub const WASM_PARSE: &str = r#"
 [source.raw]
 type = "file"
 path = "INPUT/*.json"

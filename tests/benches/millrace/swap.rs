@@ -1,19 +1,16 @@
 //! What a swap costs the stream: its pause, and a shadow beside it.
 
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
-use millrace::error::Error;
-use millrace::job::{self, JobOptions, Observer, Progress, Remote};
-use millrace::pipeline;
-use millrace::plan::Input;
+use millrace::job::{self, JobOptions, Remote};
 use millrace::swap::{Bounds, Mode, SwapRequest, Verdict};
-use millrace::tap::{Look, Tap};
+use millrace::tap::Look;
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::live::{Watch, checked};
 use crate::report::{Report, Target, median};
 
 /// Swaps whose pause is measured, and stretches without one beside them.
@@ -41,30 +38,10 @@ struct Live {
     _directory: TempDir,
 }
 
-/// Hands out the tap of the step that is swapped.
-struct Watch(Option<Sender<(usize, Arc<Tap>)>>);
-
-impl Observer for Watch {
-    fn progress(&mut self, progress: &Progress) {
-        if let Some(wanted) = self.0.take() {
-            let at = progress.metrics.nodes.iter().position(|node| node.name == "mark").unwrap();
-            wanted.send((at, progress.metrics.nodes[at].tap.clone())).unwrap();
-        }
-    }
-
-    fn restart(&mut self, error: &Error, _: Duration) {
-        panic!("{error}");
-    }
-}
-
 impl Live {
     fn start(text: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let plugins = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/dist");
-        let head = format!("name = \"bench\"\nplugin_path = [\"{plugins}\"]\n");
-        let path = directory.path().join("pipeline.toml");
-        std::fs::write(&path, head + text).unwrap();
-        let Ok(pipeline) = pipeline::check(&path) else { panic!("the pipeline is in order") };
+        let pipeline = checked(directory.path(), text);
         let (stop, stopped) = bounded(1);
         let (remote, commands) = Remote::new();
         let mut options = JobOptions::new(stopped);
@@ -72,11 +49,10 @@ impl Live {
         options.remote = (remote.clone(), commands);
         let (taps, tap) = bounded(1);
         let job = std::thread::spawn(move || {
-            let mut watch = Watch(Some(taps));
+            let mut watch = Watch::of("mark", taps);
             job::run(&pipeline.plan, &pipeline.plugins, &options, &mut watch).unwrap();
         });
-        let (node, tap) = tap.recv_timeout(Duration::from_secs(60)).unwrap();
-        let look = Look::new(vec![(Input { node, port: 0 }, tap)]);
+        let look = Look::new(vec![tap.recv_timeout(Duration::from_secs(60)).unwrap()]);
         Self { remote, look, stop: Some(stop), job: Some(job), _directory: directory }
     }
 
