@@ -42,7 +42,7 @@ plugins: setup
 	@scripts/build-plugins $(PLUGINS)
 
 test-plugins: setup
-	@scripts/build-plugins hostile tagged counter witness late_flights
+	@scripts/build-plugins hostile tagged counter witness mirror remember late_flights
 
 # The broker that tests and benchmarks talk to.
 kafka: setup
