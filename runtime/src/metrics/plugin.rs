@@ -30,6 +30,7 @@ pub struct PluginMetrics {
     instances: AtomicU64,
     instances_started: Counter,
     instances_recycled: Counter,
+    instances_warm: Counter,
     memory_peak_bytes: AtomicU64,
     log_lines: Counter,
     log_lines_dropped: Counter,
@@ -108,6 +109,11 @@ impl PluginMetrics {
         self.each(|all| all.instances_recycled.add(1));
     }
 
+    /// An instance is used that was started before someone needed it.
+    pub fn taken_warm(&self) {
+        self.each(|all| all.instances_warm.add(1));
+    }
+
     /// Most memory that any one instance has had, in bytes.
     pub fn memory_peak(&self) -> u64 {
         self.memory_peak_bytes.load(Ordering::Relaxed)
@@ -167,6 +173,7 @@ impl PluginMetrics {
             instances: self.instances.load(Ordering::Relaxed),
             instances_started: self.instances_started.get(),
             instances_recycled: self.instances_recycled.get(),
+            instances_warm: self.instances_warm.get(),
             memory_peak_bytes: self.memory_peak_bytes.load(Ordering::Relaxed),
             log_lines: self.log_lines.get(),
             log_lines_dropped: self.log_lines_dropped.get(),
@@ -198,6 +205,9 @@ pub struct PluginCounts {
     pub instances_started: u64,
     /// Instances that were replaced because of the memory that they had taken.
     pub instances_recycled: u64,
+    /// Instances that had been started in the background before they were needed, because another
+    /// was about to be replaced or its plugin swapped.
+    pub instances_warm: u64,
     /// Most memory that any one instance has had.
     pub memory_peak_bytes: u64,
     pub log_lines: u64,

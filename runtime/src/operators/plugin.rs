@@ -83,7 +83,7 @@ impl PluginStep {
             Ok(output)
         });
         if called.is_ok() {
-            self.instance = instance.kept();
+            self.instance = self.loaded.kept(instance, &self.plan, &self.sandbox);
         }
         Ok(called)
     }

@@ -70,6 +70,14 @@ impl Budget {
         }
     }
 
+    /// Whether there is room at this moment for so many instances of so much memory each.
+    pub fn has_room(&self, instances: usize, memory: u64) -> bool {
+        let used = self.lock();
+        let memory = memory.saturating_mul(instances as u64);
+        used.instances.saturating_add(instances) <= self.instances_max
+            && used.memory.saturating_add(memory) <= self.memory_max
+    }
+
     fn refusal(&self, used: &Used, memory: u64) -> String {
         let (of, key) = (&self.of, self.key);
         if used.instances >= self.instances_max {

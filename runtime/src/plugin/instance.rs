@@ -146,6 +146,8 @@ pub struct Instance {
     unsettled: (Load, Load),
     /// Bytes of memory after the first call on rows.
     first_memory: Option<u64>,
+    /// Whether another instance was asked for that is to follow it.
+    is_relieved: bool,
     /// Given back once the memory is.
     _room: [Room; 2],
 }
@@ -194,6 +196,7 @@ impl Instance {
             meter,
             unsettled: Default::default(),
             first_memory: None,
+            is_relieved: false,
             _room: room,
         })
     }
@@ -261,6 +264,20 @@ impl Instance {
     /// Sets the moment of the calls that follow, for a plugin that is to be deterministic.
     pub fn pin(&mut self, moment: Moment) {
         self.store.data_mut().pin(moment);
+    }
+
+    /// Counts that it was started before someone needed it.
+    pub fn taken_warm(&self) {
+        self.sandbox.metrics.taken_warm();
+    }
+
+    /// Whether it is time to start the instance that is to follow this one. True once.
+    pub fn needs_relief(&mut self) -> bool {
+        let now = self.store.data().memory_bytes();
+        let first = self.first_memory.unwrap_or(now);
+        let needs = !self.is_relieved && self.sandbox.needs_relief(first, now);
+        self.is_relieved |= needs;
+        needs
     }
 
     /// Itself, as long as another instance would not do better: calls may have left much in its

@@ -158,6 +158,56 @@ impl Loaded {
         Ok(())
     }
 
+    /// The instance of a step after a call that succeeded, if the next call may have it. Before its
+    /// memory is full, another one is started in the background to follow it.
+    pub fn kept(
+        self: &Arc<Self>,
+        mut instance: Instance,
+        plan: &PluginPlan,
+        sandbox: &Arc<Sandbox>,
+    ) -> Option<Instance> {
+        if instance.needs_relief() {
+            let (plan, sandbox) = (plan.clone(), sandbox.clone());
+            let with = StartedWith::of(World::Transform, &plan);
+            self.relieve(with, move |loaded| loaded.transform(&plan, &sandbox));
+        }
+        instance.kept()
+    }
+
+    /// As [`kept`](Self::kept), for a keyed step.
+    pub fn kept_keyed(
+        self: &Arc<Self>,
+        mut instance: Instance,
+        plan: &KeyedPlan,
+        sandbox: &Arc<Sandbox>,
+    ) -> Option<Instance> {
+        if instance.needs_relief() {
+            let (plan, sandbox) = (plan.clone(), sandbox.clone());
+            let with = StartedWith::of(World::Keyed, &plan.plugin);
+            self.relieve(with, move |loaded| loaded.keyed(&plan, &sandbox));
+        }
+        instance.kept()
+    }
+
+    /// Starts an instance in the background for whoever asks for one next.
+    fn relieve(
+        self: &Arc<Self>,
+        with: StartedWith,
+        start: impl FnOnce(&Self) -> Result<Instance, CallFailure> + Send + 'static,
+    ) {
+        let loaded = self.clone();
+        let relief = move || {
+            // Whoever needs it starts one of its own if there is none, and hears why it can't.
+            if let Ok(instance) = start(&loaded) {
+                loaded.waiting().push((with, instance));
+            }
+        };
+        let thread = std::thread::Builder::new().name("millrace-relief".to_owned());
+        if let Err(error) = thread.spawn(relief) {
+            tracing::debug!(%error, "cannot start an instance in the background");
+        }
+    }
+
     /// An instance for a step, warmed if there is one.
     ///
     /// # Errors
@@ -187,7 +237,9 @@ impl Loaded {
     fn take(&self, with: &StartedWith) -> Option<Instance> {
         let mut waiting = self.waiting();
         let at = waiting.iter().position(|(own, _)| own == with)?;
-        Some(waiting.swap_remove(at).1)
+        let instance = waiting.swap_remove(at).1;
+        instance.taken_warm();
+        Some(instance)
     }
 
     fn transform(

@@ -13,6 +13,8 @@ use crate::metrics::PluginMetrics;
 /// An instance is replaced when it has more than 3 quarters of its memory, one of which it has
 /// taken since its first call: what needs as much from the start would gain nothing.
 const WORN_QUARTERS: u64 = 3;
+/// From so many quarters on another instance is started beside it, so that no row waits for one.
+const WEARING_QUARTERS: u64 = 2;
 
 /// Bounds on one instance and its calls.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +91,17 @@ impl Sandbox {
     pub(super) fn is_worn(&self, first: u64, now: u64) -> bool {
         let quarter = self.limits.memory_bytes as u64 / 4;
         now > WORN_QUARTERS * quarter && now.saturating_sub(first) > quarter
+    }
+
+    /// Whether it should be replaced soon, if it goes on like this, and there is room for its
+    /// relief beside another instance that someone may need at the same moment.
+    pub(super) fn needs_relief(&self, first: u64, now: u64) -> bool {
+        let quarter = self.limits.memory_bytes as u64 / 4;
+        let is_wearing =
+            now > WEARING_QUARTERS * quarter && now.saturating_sub(first) > quarter / 2;
+        is_wearing
+            && self.instances.has_room(2, self.limits.memory_bytes as u64)
+            && self.pipeline.has_room(2, self.limits.memory_bytes as u64)
     }
 
     /// Whether the plugin may write a line of so many bytes. What is dropped is counted, and said.

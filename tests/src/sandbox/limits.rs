@@ -38,8 +38,10 @@ fn an_instance_that_has_grown_is_replaced() {
     assert_eq!(sandbox.rows("out").len(), 640);
     assert!(counts.instances_recycled >= 3, "{counts:?}");
     assert_eq!(counts.failed(), 0, "{counts:?}");
+    // One more may have been started to follow the last one.
     let after = counts.instances_started - counts.instances_recycled;
-    assert!(after <= 1, "{counts:?}");
+    assert!(after <= 2, "{counts:?}");
+    assert!(counts.instances_warm >= 1, "{counts:?}");
     assert!(counts.memory_peak_bytes <= 16 << 20, "{counts:?}");
 }
 

@@ -275,7 +275,7 @@ impl KeyedStep {
             }))
         });
         match &checked {
-            Ok(Ok(_)) => self.runner(side).instance = instance.kept(),
+            Ok(Ok(_)) => self.runner(side).keep_instance(instance),
             // What it wrote goes; that the state could not be read is no fault of the plugin.
             _ => lock(&memory).end()?,
         }

@@ -76,6 +76,11 @@ impl Runner {
         self.instance.take().map_or_else(fresh, Ok)
     }
 
+    /// Keeps an instance whose call succeeded, if the next call may have it.
+    pub fn keep_instance(&mut self, instance: Instance) {
+        self.instance = self.loaded.kept_keyed(instance, &self.plan, &self.sandbox);
+    }
+
     /// Brings the states of a call that are of older versions to today's.
     ///
     /// # Errors
