@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wasmtime::{
     Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
-    WasmBacktraceDetails,
+    ProfilingStrategy, WasmBacktraceDetails,
 };
 
 use crate::error::{Error, Result};
@@ -25,6 +25,9 @@ const WASM_STACK_BYTES: usize = 512 << 10;
 /// So much of a slot is cleared by writing when its instance ends. To give it back to the system and
 /// to get it again takes longer, and stops all threads of the process for a moment.
 const KEEP_RESIDENT_BYTES: usize = 1 << 20;
+/// Set, it makes the process write the names of guests' functions to `/tmp/perf-PID.map`, where
+/// `perf` looks for them.
+const PERF_MAP: &str = "MILLRACE_PERF_MAP";
 
 static ENGINE: LazyLock<Result<Engine, String>> =
     LazyLock::new(|| make(true).or_else(|_| make(false)).map_err(|e| e.to_string()));
@@ -48,6 +51,9 @@ fn make(pooling: bool) -> wasmtime::Result<Engine> {
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK_BYTES)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable);
+    if std::env::var_os(PERF_MAP).is_some() {
+        config.profiler(ProfilingStrategy::PerfMap);
+    }
     // A machine that limits address space can't hold the pool; memory is then mapped as needed.
     if pooling {
         let mut pool = PoolingAllocationConfig::new();

@@ -10,6 +10,7 @@ mod boundary;
 mod data;
 mod hostile;
 mod kafka;
+mod languages;
 mod live;
 mod pipeline;
 mod report;
@@ -26,9 +27,10 @@ fn main() {
     // Cargo adds `--bench`; the first other word is what the user asked for.
     let only = std::env::args().skip(1).find(|word| !word.starts_with("--")).unwrap_or_default();
     let mut report = Report::default();
-    let benches: [(&str, Bench); 8] = [
+    let benches: [(&str, Bench); 9] = [
         ("boundary", boundary::run),
         ("sandbox", sandbox::run),
+        ("languages", languages::run),
         ("pipeline", pipeline::run),
         ("stateful", stateful::run),
         ("swap", swap::run),

@@ -3,8 +3,9 @@
 mod build;
 mod golden;
 mod inspect;
-mod manifest;
+mod language;
 mod new;
+mod project;
 mod store;
 mod test;
 mod toolchain;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use language::Language;
 use new::NewWorld;
 use store::{PullArguments, PushArguments, StoreArguments};
 
@@ -22,10 +24,13 @@ use crate::error::Result;
 
 #[derive(Subcommand)]
 pub enum PluginCommand {
-    /// Make a plugin in Rust, with tests, that builds at once.
+    /// Make a plugin, with tests, that builds at once.
     New {
         /// The plugin's name: a lower-case letter, then lower-case letters, digits, underscores.
         name: String,
+        /// The language that it is written in.
+        #[arg(long, value_enum, default_value = "rust")]
+        lang: Language,
         /// What it is to be.
         #[arg(long, value_enum, default_value = "transform")]
         world: NewWorld,
@@ -33,7 +38,8 @@ pub enum PluginCommand {
         #[arg(long, value_name = "PATH")]
         dir: Option<PathBuf>,
     },
-    /// Build a plugin in Rust into the component NAME.wasm, and say what it is.
+    /// Build a plugin into the component NAME.wasm, and say what it is. Installs what compiles its
+    /// language where that is missing.
     Build {
         /// The plugin's directory.
         #[arg(default_value = ".")]
@@ -88,7 +94,9 @@ pub enum PluginCommand {
 
 pub fn plugin(command: PluginCommand) -> Result<ExitCode> {
     match command {
-        PluginCommand::New { name, world, dir } => new::new(&name, world, dir.as_deref()),
+        PluginCommand::New { name, lang, world, dir } => {
+            new::new(&name, (lang, world), dir.as_deref())
+        }
         PluginCommand::Build { dir, output } => build::build(&dir, output.as_deref()),
         PluginCommand::Test { dir, component, bless } => {
             test::test(&dir, component.as_deref(), bless)

@@ -5,13 +5,17 @@ use std::path::Path;
 use include_dir::{Dir, File, include_dir};
 use toml::{Table, Value};
 
+use super::language::Language;
 use crate::error::{Error, Result};
+
+/// Where in a project the SDK lies.
+pub const DIRECTORY: &str = "vendor/millrace";
 
 static WIT: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit");
 
-/// The parts of the SDK depend on each other, and on `wit`, by relative paths, so they keep their
+/// The parts of the SDK for Rust depend on each other, and on `wit`, by relative paths, so they keep their
 /// places.
-static PACKAGES: [Package; 3] = [
+static RUST: [Package; 3] = [
     Package {
         directory: "sdk/columns",
         manifest: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/columns/Cargo.toml")),
@@ -32,6 +36,14 @@ static PACKAGES: [Package; 3] = [
     },
 ];
 
+/// What other languages have: directories below `sdk`, and single files.
+static JAVASCRIPT: [(&str, Dir); 1] =
+    [("sdk/js/src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/src"))];
+static PYTHON: [(&str, Dir); 1] = [(
+    "sdk/python/millrace_plugin",
+    include_dir!("$CARGO_MANIFEST_DIR/../sdk/python/millrace_plugin"),
+)];
+
 /// The manifest of the workspace from which the packages inherit.
 const WORKSPACE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
 
@@ -41,16 +53,37 @@ struct Package {
     source: Dir<'static>,
 }
 
-/// Gives `write` each file of the SDK, with its path.
+/// Gives `write` each file of the contract and of the SDK for a language, with its path.
 ///
 /// # Errors
 /// If a file can't be written.
-pub fn unpack(mut write: impl FnMut(&Path, &[u8]) -> Result<()>) -> Result<()> {
+pub fn unpack(language: Language, mut write: impl FnMut(&Path, &[u8]) -> Result<()>) -> Result<()> {
     for file in files(&WIT) {
         write(&Path::new("wit").join(file.path()), file.contents())?;
     }
+    match language {
+        Language::Rust => unpack_rust(write),
+        Language::Js | Language::Ts => unpack_directories(&JAVASCRIPT, write),
+        Language::Python => unpack_directories(&PYTHON, write),
+        _ => Ok(()),
+    }
+}
+
+fn unpack_directories(
+    directories: &'static [(&str, Dir)],
+    mut write: impl FnMut(&Path, &[u8]) -> Result<()>,
+) -> Result<()> {
+    for (directory, content) in directories {
+        for file in files(content) {
+            write(&Path::new(directory).join(file.path()), file.contents())?;
+        }
+    }
+    Ok(())
+}
+
+fn unpack_rust(mut write: impl FnMut(&Path, &[u8]) -> Result<()>) -> Result<()> {
     let workspace = table(WORKSPACE)?;
-    for package in &PACKAGES {
+    for package in &RUST {
         let directory = Path::new(package.directory);
         let manifest = concrete(table(package.manifest)?, &workspace)?;
         write(&directory.join("Cargo.toml"), manifest.to_string().as_bytes())?;
@@ -125,7 +158,7 @@ mod tests {
     fn no_unpacked_manifest_inherits() {
         let mut manifests = 0;
         let mut wits = 0;
-        unpack(|path, bytes| {
+        unpack(Language::Rust, |path, bytes| {
             let text = std::str::from_utf8(bytes).unwrap();
             if path.ends_with("Cargo.toml") {
                 manifests += 1;
@@ -138,7 +171,7 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        assert_eq!(manifests, PACKAGES.len());
+        assert_eq!(manifests, RUST.len());
         assert!(wits >= 2);
     }
 

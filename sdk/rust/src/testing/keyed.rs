@@ -191,6 +191,27 @@ impl<T: KeyedTransform> Keyed<T> {
     }
 
     /// Calls the plugin with all timers that are due, and again while that sets further ones.
+    /// One call of the plugin with nothing around it, for benchmarks: columns that it reads and the
+    /// first row of each key, the rows' times, and the keys' states. Nothing of it is kept; returns
+    /// the output and the states that changed.
+    ///
+    /// # Errors
+    /// The plugin's own.
+    pub fn call_once(
+        &mut self,
+        (rows, starts): (&RecordBatch, &[u32]),
+        times: Vec<i64>,
+        states: BinaryArray,
+    ) -> Result<(Output, BinaryArray), Failure> {
+        let place = Place::Memory(self.memory.clone(), (0..starts.len() as u32).collect());
+        let keys = RecordBatch::new_empty(Arc::new(Schema::empty()));
+        let read = (rows.clone(), keys);
+        let mut batch = KeyedBatch::new(read, times, starts.to_vec(), states, Vec::new(), place);
+        let mut out = Output::default();
+        self.plugin.process(&mut batch, &mut out)?;
+        Ok((out, batch.finish()?.states.finish()))
+    }
+
     fn fire(&mut self, clock: Clock, until: i64) -> Result<(), Failure> {
         loop {
             let mut due = Vec::new();

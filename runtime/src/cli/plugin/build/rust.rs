@@ -1,64 +1,34 @@
-//! `millrace plugin build`: a Rust project to a component that may be used.
+//! Plugins in Rust: cargo builds them, and its linker makes the component.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use super::inspect::print;
-use super::manifest;
-use super::toolchain::{Rust, TARGET};
-use crate::error::{Error, ErrorKind, Result};
-use crate::plan::Grants;
-use crate::plugin::PluginHost;
+use super::super::project;
+use super::super::toolchain::{Rust, TARGET};
+use crate::error::{Error, Result};
 
 /// A workspace that has this profile, as Millrace's own, builds its plugins with it.
 const WORKSPACE_PROFILE: &str = "plugin";
 const PROFILE: &str = "release";
 
-pub fn build(dir: &Path, output: Option<&Path>) -> Result<ExitCode> {
-    let name = manifest::plugin_name(dir)?;
-    if !dir.join("Cargo.toml").is_file() {
-        return Err(Error::config(format!(
-            "there is no Cargo.toml in {0}: this command builds plugins in Rust, and `millrace \
-             plugin new` makes one. A plugin in another language is built by that language's \
-             tools; put the component at {0}/{name}.wasm",
-            dir.display()
-        )));
-    }
-    let package = Package::find(dir, &name)?;
+/// Builds the package `name` in `dir`, and says where the component is.
+///
+/// # Errors
+/// If there is no toolchain, or it can't be built.
+pub fn build(dir: &Path, name: &str) -> Result<PathBuf> {
+    let package = Package::find(dir, name)?;
     let rust = Rust::find(dir)?;
     let toolchain = rust.toolchain()?;
     let mut cargo = toolchain.command(&rust, &package.target_directory);
-    let status = cargo
+    cargo
         .args(["build", "--lib", "--target", TARGET, "--profile", package.profile])
         .args(["--package", &package.id])
-        .current_dir(dir)
-        .stdout(Stdio::null())
-        .status()
-        .map_err(|e| Error::unavailable("cannot run cargo").with(e))?;
-    if !status.success() {
-        return Err(Error::plugin(format!("cargo could not build {name}: see above")));
-    }
+        .current_dir(dir);
+    super::run(&mut cargo, &format!("cargo could not build {name}"))?;
     let directory = toolchain.target_directory(&package.target_directory);
-    let built = directory.join(TARGET).join(package.profile).join(&package.file);
-    let output = output.map_or_else(|| dir.join(format!("{name}.wasm")), Path::to_owned);
-    check_and_copy(&name, built, &output)
-}
-
-/// Puts the component in its place if a pipeline could use it.
-fn check_and_copy(name: &str, built: PathBuf, output: &Path) -> Result<ExitCode> {
-    let host = PluginHost::new(Path::new(""), &[]);
-    let inspection = host.inspect_file(built)?;
-    if let Some((message, help)) = inspection.wanted.refusal(name, None, Grants::EVERYTHING) {
-        print(&inspection, &inspection.path);
-        out!("refused  {message}\n         {help}");
-        return Ok(ExitCode::from(ErrorKind::Plugin.exit_code()));
-    }
-    fs::copy(&inspection.path, output).map_err(|e| Error::io("write", output, e))?;
-    print(&inspection, output);
-    Ok(ExitCode::SUCCESS)
+    Ok(directory.join(TARGET).join(package.profile).join(&package.file))
 }
 
 /// What cargo says of the plugin's package.
@@ -98,7 +68,7 @@ impl Package {
                 path.display()
             ))
         })?;
-        let workspace = manifest::read(&metadata.workspace_root.join("Cargo.toml"))?;
+        let workspace = project::read(&metadata.workspace_root.join("Cargo.toml"))?;
         let profiles = workspace.get("profile");
         let own = profiles.is_some_and(|profiles| profiles.get(WORKSPACE_PROFILE).is_some());
         Ok(Self {

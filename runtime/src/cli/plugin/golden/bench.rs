@@ -23,9 +23,11 @@ const BATCH_ROWS: [usize; 3] = [65_536, 1, 7];
 
 /// A component under test.
 pub struct Bench {
-    host: Arc<PluginHost>,
+    pub(super) host: Arc<PluginHost>,
     component: String,
     world: World,
+    /// Of the component.
+    pub bytes: usize,
 }
 
 /// What a job would do with the component.
@@ -57,7 +59,8 @@ impl Bench {
         let loaded = host.load(component)?;
         // What is no plugin at all is refused as such when it is planned.
         let world = loaded.wanted.worlds.first().copied().unwrap_or(World::Transform);
-        Ok(Self { host, component: name.to_owned(), world })
+        let bytes = loaded.component.len();
+        Ok(Self { host, component: name.to_owned(), world, bytes })
     }
 
     /// Runs a case in batches of several sizes.
@@ -93,7 +96,7 @@ impl Bench {
     }
 
     /// What a job would do; or why it would not start.
-    fn plan(&self, case: &Case) -> Result<Planned, String> {
+    pub(super) fn plan(&self, case: &Case) -> Result<Planned, String> {
         // Every row's failure must be its own, however many fail one after the other.
         let limits = LimitsConfig { consecutive_failures: u32::MAX, ..LimitsConfig::default() };
         let schema = case.input.schema();

@@ -20,7 +20,7 @@ const SHAPE: &str = "a case is golden/CASE/ with config.json, schema.json, input
                      that is not of the world `transform`";
 
 /// What a pipeline says beside a plugin's configuration, for those that need it: `step.json`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StepFile {
     /// The key of a keyed plugin.
@@ -87,6 +87,18 @@ impl Case {
         let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let config = Value::Object(config).to_string();
         Ok(Self { name, directory, config, step, input, expected })
+    }
+
+    /// The same case with other rows, of which nothing is expected.
+    pub fn with_input(&self, input: RecordBatch) -> Self {
+        Self {
+            name: self.name.clone(),
+            directory: self.directory.clone(),
+            config: self.config.clone(),
+            step: self.step.clone(),
+            input,
+            expected: Ports::default(),
+        }
     }
 
     /// The file of a port.

@@ -3,6 +3,7 @@
 mod bench;
 mod case;
 mod compare;
+mod cost;
 mod rows;
 mod worlds;
 

@@ -67,6 +67,25 @@ pub fn key_and_order(case: &Case) -> Result<(Vec<usize>, Order), String> {
 /// # Errors
 /// If it can't be run at all.
 pub fn keyed(host: &Arc<PluginHost>, plan: &KeyedPlan, case: &Case, rows: usize) -> Result<Ports> {
+    let out = keyed_rows(host, plan, case, rows)?;
+    collect(&plan.plugin, out, |mut rows| {
+        rows.sort_by_cached_key(|(number, row)| {
+            (number.is_none(), *number, number.is_none().then(|| write_row(row)))
+        });
+        rows
+    })
+}
+
+/// What [`keyed`] puts in order.
+///
+/// # Errors
+/// If it can't be run at all.
+pub fn keyed_rows(
+    host: &Arc<PluginHost>,
+    plan: &KeyedPlan,
+    case: &Case,
+    rows: usize,
+) -> Result<Outputs> {
     CLOCK.store(0, Ordering::Relaxed);
     let mut step = KeyedStep::open(plan, host, StepState::default(), (Watermark::NONE, clock))?;
     let mut out = Outputs::default();
@@ -81,12 +100,7 @@ pub fn keyed(host: &Arc<PluginHost>, plan: &KeyedPlan, case: &Case, rows: usize)
     step.watermark(Watermark::END, &mut out)?;
     CLOCK.store(CLOCK_END, Ordering::Relaxed);
     step.wake(CLOCK_END, &mut out)?;
-    collect(&plan.plugin, out, |mut rows| {
-        rows.sort_by_cached_key(|(number, row)| {
-            (number.is_none(), *number, number.is_none().then(|| write_row(row)))
-        });
-        rows
-    })
+    Ok(out)
 }
 
 /// The earliest time of the rows from `given` on.
@@ -181,40 +195,66 @@ pub fn scalar(plan: &ProjectPlan, case: &Case, rows: usize) -> Result<Ports> {
 /// # Errors
 /// If the function fails.
 pub fn aggregate(aggregated: &Aggregated, case: &Case, rows: usize) -> Result<Ports> {
-    let keys = case.input.project(&aggregated.group)?;
-    let keys = match aggregated.group.is_empty() {
-        true => vec![Row::new(); case.input.num_rows()],
-        false => to_rows(&keys)?,
-    };
-    let texts: Vec<String> = keys.iter().map(write_row).collect();
-    let groups: BTreeMap<&String, &Row> = texts.iter().zip(&keys).collect();
-    let number = |text: &String| groups.keys().position(|group| *group == text).unwrap_or_default();
+    let groups = Groups::of(aggregated, case)?;
     let mut total = aggregated.accumulator(&case.input.schema())?;
     let mut given = 0;
     for batch in split(case, rows) {
-        let own: Vec<usize> = texts[given..given + batch.len()].iter().map(number).collect();
+        let own = &groups.of_rows[given..given + batch.len()];
         given += batch.len();
-        let mut part = aggregated.accumulator(&case.input.schema())?;
-        part.update_batch(&aggregated.arguments(&batch), &own, None, groups.len())?;
-        let states = part.state(EmitTo::All)?;
+        let states = aggregated.states(&batch, own, groups.keys.len())?;
         let all: Vec<usize> = (0..states[0].len()).collect();
-        total.merge_batch(&states, &all, groups.len())?;
+        total.merge_batch(&states, &all, groups.keys.len())?;
     }
-    let results = match groups.is_empty() {
+    let results = match groups.keys.is_empty() {
         true => arrow::array::new_empty_array(aggregated.result.data_type()),
         false => total.evaluate(EmitTo::All)?,
     };
     let schema = Arc::new(Schema::new(vec![aggregated.result.clone()]));
-    let results: RecordBatch = record_batch(schema, vec![results], groups.len())?;
-    let rows = groups.values().zip(to_rows(&results)?).map(|(key, result)| {
-        let mut row = (*key).clone();
+    let results: RecordBatch = record_batch(schema, vec![results], groups.keys.len())?;
+    let rows = groups.keys.iter().zip(to_rows(&results)?).map(|(key, result)| {
+        let mut row = key.clone();
         row.extend(result);
         row
     });
     Ok([(MAIN.to_owned(), rows.collect()), (ERRORS.to_owned(), Vec::new())].into())
 }
 
+/// The groups of a case's rows.
+pub struct Groups {
+    /// In the order of their text.
+    pub keys: Vec<Row>,
+    /// The place of each row's group among them.
+    pub of_rows: Vec<usize>,
+}
+
+impl Groups {
+    /// # Errors
+    /// If a column has a type that JSON can't hold.
+    pub fn of(aggregated: &Aggregated, case: &Case) -> Result<Self> {
+        let keys = match aggregated.group.is_empty() {
+            true => vec![Row::new(); case.input.num_rows()],
+            false => to_rows(&case.input.project(&aggregated.group)?)?,
+        };
+        let texts: Vec<String> = keys.iter().map(write_row).collect();
+        let groups: BTreeMap<&String, &Row> = texts.iter().zip(&keys).collect();
+        let places: BTreeMap<&String, usize> =
+            groups.keys().enumerate().map(|(at, text)| (*text, at)).collect();
+        let of_rows = texts.iter().map(|text| places[text]).collect();
+        Ok(Self { keys: groups.into_values().cloned().collect(), of_rows })
+    }
+}
+
 impl Aggregated {
+    /// The states of `groups` groups after the rows of a batch, whose groups are `of_rows`.
+    ///
+    /// # Errors
+    /// If the function fails.
+    pub fn states(&self, batch: &Batch, of_rows: &[usize], groups: usize) -> Result<Vec<ArrayRef>> {
+        let mut accumulator = self.accumulator(&batch.rows.schema())?;
+        accumulator.update_batch(&self.arguments(batch), of_rows, None, groups)?;
+        Ok(accumulator.state(EmitTo::All)?)
+    }
+
     fn arguments(&self, batch: &Batch) -> Vec<ArrayRef> {
         self.arguments.iter().map(|at| batch.rows.column(*at).clone()).collect()
     }

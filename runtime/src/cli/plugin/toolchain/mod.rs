@@ -1,0 +1,7 @@
+//! What compiles plugins on this machine.
+
+mod pinned;
+mod rust;
+
+pub use pinned::{Tools, npm, python};
+pub use rust::{Rust, TARGET};
