@@ -35,6 +35,30 @@ impl Language {
     }
 }
 
+impl Language {
+    /// The directories of its SDK.
+    pub fn sdk(self) -> &'static [&'static str] {
+        match self {
+            Self::Rust => &["sdk/columns/", "sdk/rust/", "sdk/rust-derive/"],
+            Self::Js | Self::Ts => &["sdk/js/"],
+            Self::Python => &["sdk/python/"],
+            Self::Go => &["sdk/go/"],
+            Self::C | Self::Zig => &["sdk/c/"],
+        }
+    }
+
+    /// Where in a project the SDK lies.
+    pub fn vendored(self) -> &'static str {
+        match self {
+            // `vendor` has a meaning of its own there.
+            Self::Go => "third_party/millrace",
+            Self::Rust | Self::Js | Self::Ts | Self::Python | Self::C | Self::Zig => {
+                "vendor/millrace"
+            }
+        }
+    }
+}
+
 impl fmt::Display for Language {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

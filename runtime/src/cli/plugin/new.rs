@@ -114,7 +114,7 @@ pub fn new(
             write(&project.join(place).join(path), text.as_bytes())?;
         }
     }
-    let vendored = project.join(vendor::DIRECTORY);
+    let vendored = project.join(language.vendored());
     vendor::unpack(language, |path, bytes| write(&vendored.join(path), bytes))?;
     let dir = project.display();
     out!("made the plugin `{name}` in {dir}; next:");

@@ -42,15 +42,10 @@ pub struct PluginFile {
     #[serde(default)]
     pub grants: Vec<Grant>,
     /// The directory that has `sdk` and `wit`.
-    #[serde(default = "default_sdk")]
-    sdk: PathBuf,
+    sdk: Option<PathBuf>,
     /// The directory of the cases.
     #[serde(default = "default_golden")]
     golden: PathBuf,
-}
-
-fn default_sdk() -> PathBuf {
-    PathBuf::from(super::vendor::DIRECTORY)
 }
 
 fn default_golden() -> PathBuf {
@@ -121,7 +116,8 @@ impl Project {
     /// # Errors
     /// If there is none.
     pub fn sdk(&self, file: &PluginFile) -> Result<PathBuf> {
-        let sdk = self.dir.join(&file.sdk);
+        let default = || PathBuf::from(file.language.vendored());
+        let sdk = self.dir.join(file.sdk.clone().unwrap_or_else(default));
         let absent = |e| {
             let help = "name the directory that has `sdk` and `wit` as `sdk` in plugin.toml";
             let message = format!("there is no SDK at {}: {help}", sdk.display());

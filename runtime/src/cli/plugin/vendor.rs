@@ -2,93 +2,40 @@
 
 use std::path::Path;
 
-use include_dir::{Dir, File, include_dir};
+use include_dir::{Dir, File};
 use toml::{Table, Value};
 
 use super::language::Language;
 use crate::error::{Error, Result};
 
-/// Where in a project the SDK lies.
-pub const DIRECTORY: &str = "vendor/millrace";
+/// The contract, and the SDKs without their tests: each file by its path in the repository. Its
+/// parts depend on each other by relative paths, so they keep their places.
+static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/vendored.rs"));
 
-static WIT: Dir = include_dir!("$CARGO_MANIFEST_DIR/../wit");
-
-/// The parts of the SDK for Rust depend on each other, and on `wit`, by relative paths, so they keep their
-/// places.
-static RUST: [Package; 3] = [
-    Package {
-        directory: "sdk/columns",
-        manifest: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/columns/Cargo.toml")),
-        source: include_dir!("$CARGO_MANIFEST_DIR/../sdk/columns/src"),
-    },
-    Package {
-        directory: "sdk/rust",
-        manifest: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/rust/Cargo.toml")),
-        source: include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/src"),
-    },
-    Package {
-        directory: "sdk/rust-derive",
-        manifest: include_str!(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../sdk/rust-derive/Cargo.toml"
-        )),
-        source: include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust-derive/src"),
-    },
-];
-
-/// What other languages have: directories below `sdk`, and single files.
-static JAVASCRIPT: [(&str, Dir); 1] =
-    [("sdk/js/src", include_dir!("$CARGO_MANIFEST_DIR/../sdk/js/src"))];
-static PYTHON: [(&str, Dir); 1] = [(
-    "sdk/python/millrace_plugin",
-    include_dir!("$CARGO_MANIFEST_DIR/../sdk/python/millrace_plugin"),
-)];
+const WIT: &str = "wit/";
+const CARGO: &str = "Cargo.toml";
 
 /// The manifest of the workspace from which the packages inherit.
 const WORKSPACE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
-
-struct Package {
-    directory: &'static str,
-    manifest: &'static str,
-    source: Dir<'static>,
-}
 
 /// Gives `write` each file of the contract and of the SDK for a language, with its path.
 ///
 /// # Errors
 /// If a file can't be written.
 pub fn unpack(language: Language, mut write: impl FnMut(&Path, &[u8]) -> Result<()>) -> Result<()> {
-    for file in files(&WIT) {
-        write(&Path::new("wit").join(file.path()), file.contents())?;
-    }
-    match language {
-        Language::Rust => unpack_rust(write),
-        Language::Js | Language::Ts => unpack_directories(&JAVASCRIPT, write),
-        Language::Python => unpack_directories(&PYTHON, write),
-        _ => Ok(()),
-    }
-}
-
-fn unpack_directories(
-    directories: &'static [(&str, Dir)],
-    mut write: impl FnMut(&Path, &[u8]) -> Result<()>,
-) -> Result<()> {
-    for (directory, content) in directories {
-        for file in files(content) {
-            write(&Path::new(directory).join(file.path()), file.contents())?;
-        }
-    }
-    Ok(())
-}
-
-fn unpack_rust(mut write: impl FnMut(&Path, &[u8]) -> Result<()>) -> Result<()> {
     let workspace = table(WORKSPACE)?;
-    for package in &RUST {
-        let directory = Path::new(package.directory);
-        let manifest = concrete(table(package.manifest)?, &workspace)?;
-        write(&directory.join("Cargo.toml"), manifest.to_string().as_bytes())?;
-        for file in files(&package.source) {
-            write(&directory.join("src").join(file.path()), file.contents())?;
+    let directories = language.sdk();
+    for (path, bytes) in FILES {
+        if !path.starts_with(WIT) && !directories.iter().any(|own| path.starts_with(own)) {
+            continue;
+        }
+        let path = Path::new(path);
+        match path.file_name().is_some_and(|name| name == CARGO) {
+            true => {
+                let manifest = concrete(table(&String::from_utf8_lossy(bytes))?, &workspace)?;
+                write(path, manifest.to_string().as_bytes())?;
+            }
+            false => write(path, bytes)?,
         }
     }
     Ok(())
@@ -171,7 +118,7 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        assert_eq!(manifests, RUST.len());
+        assert_eq!(manifests, Language::Rust.sdk().len());
         assert!(wits >= 2);
     }
 

@@ -33,7 +33,14 @@ pub fn encode(core: &Path, wit: &Path, world: World, component: &Path) -> Result
     encoder.validate(true);
     encoder.module(&module).map_err(wrong("the compiler left what can't be a component"))?;
     encoder.adapter(WASI, &null).map_err(wrong("the adapter for WASI is broken"))?;
-    let bytes = encoder.encode().map_err(wrong("cannot make a component"))?;
+    let bytes = encoder.encode().map_err(|e| {
+        let world = world.name();
+        let message = format!(
+            "cannot make a component of the world `{world}`, which plugin.toml says that the \
+             plugin is: its code must be that of a plugin of this world"
+        );
+        Error::plugin(message).with(format!("{e:#}"))
+    })?;
     fs::write(component, bytes).map_err(|e| Error::io("write", component, e))
 }
 

@@ -1,6 +1,7 @@
 //! `millrace plugin build`: a project to a component that may be used.
 
 mod component;
+mod go;
 mod javascript;
 mod python;
 mod rust;
@@ -62,6 +63,7 @@ fn of_language(project: &Project, file: &PluginFile) -> Result<PathBuf> {
             )));
         }
         Language::Js | Language::Ts => javascript::build(&place, file)?,
+        Language::Go => go::build(&place, file)?,
         Language::Python => python::build(&place, file)?,
         other => return Err(Error::config(format!("{other} is not built yet"))),
     }
