@@ -15,18 +15,21 @@ use crate::plugin::World;
 const NULL: &str = include_str!("null.wat");
 const WASI: &str = "wasi_snapshot_preview1";
 
-/// Makes a component of the core module at `core`, whose bindings are those of `world`.
+/// Makes a component of the core module at `core`, whose bindings are those of `world` in the
+/// contract `wit`; without it the module says itself what they are.
 ///
 /// # Errors
 /// If it is none, or its exports are not those of the world.
-pub fn encode(core: &Path, wit: &Path, world: World, component: &Path) -> Result<()> {
+pub fn encode(core: &Path, wit: Option<&Path>, world: World, component: &Path) -> Result<()> {
     let mut module = fs::read(core).map_err(|e| Error::io("read", core, e))?;
-    let mut contract = Resolve::default();
-    let (package, _) = contract.push_path(wit).map_err(wrong("cannot read the contract"))?;
-    let id = contract.select_world(&[package], Some(world.name()));
-    let id = id.map_err(wrong("cannot read the contract"))?;
-    embed_component_metadata(&mut module, &contract, id, StringEncoding::UTF8, false)
-        .map_err(wrong("the compiler left what is no module"))?;
+    if let Some(wit) = wit {
+        let mut contract = Resolve::default();
+        let (package, _) = contract.push_path(wit).map_err(wrong("cannot read the contract"))?;
+        let id = contract.select_world(&[package], Some(world.name()));
+        let id = id.map_err(wrong("cannot read the contract"))?;
+        embed_component_metadata(&mut module, &contract, id, StringEncoding::UTF8, false)
+            .map_err(wrong("the compiler left what is no module"))?;
+    }
     let null = wat::parse_str(NULL)
         .map_err(|e| Error::internal("the adapter for WASI is broken").with(e.to_string()))?;
     let mut encoder = ComponentEncoder::default();

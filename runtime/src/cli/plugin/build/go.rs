@@ -23,5 +23,6 @@ pub fn build(place: &Place, file: &PluginFile) -> Result<()> {
         .envs([("GOTOOLCHAIN", "local"), ("GOWORK", "off"), ("GOFLAGS", ""), ("GOENV", "off")])
         .current_dir(&place.project);
     run(&mut go, "go could not build the plugin")?;
-    component::encode(&core, &place.sdk.join("wit"), file.world(), &place.component)
+    let wit = place.sdk.join("wit");
+    component::encode(&core, Some(&wit), file.world(), &place.component)
 }

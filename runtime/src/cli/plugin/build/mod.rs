@@ -1,5 +1,6 @@
 //! `millrace plugin build`: a project to a component that may be used.
 
+mod c;
 mod component;
 mod go;
 mod javascript;
@@ -63,6 +64,7 @@ fn of_language(project: &Project, file: &PluginFile) -> Result<PathBuf> {
             )));
         }
         Language::Js | Language::Ts => javascript::build(&place, file)?,
+        Language::C => c::build(&place, file)?,
         Language::Go => go::build(&place, file)?,
         Language::Python => python::build(&place, file)?,
         other => return Err(Error::config(format!("{other} is not built yet"))),
