@@ -88,6 +88,10 @@ function words(type, Words, values) {
     for (let row = 0; row < length; row++) out[row] = values[row] ?? 0;
   } else if (out.BYTES_PER_ELEMENT === 8) {
     const halves = new Int32Array(out.buffer);
+    if (values instanceof Uint32Array) {
+      for (let row = 0; row < length; row++) halves[2 * row] = values[row];
+      return out;
+    }
     for (let row = 0; row < length; row++) {
       const value = values[row];
       if (typeof value === "number") setHalves(type, out, halves, row, value);
@@ -109,8 +113,8 @@ function setHalves(type, out, halves, row, value) {
   if (!Number.isSafeInteger(value) || (value < 0 && out instanceof BigUint64Array)) {
     throw notOf(type, value);
   }
-  halves[2 * row] = value >>> 0;
-  halves[2 * row + 1] = Math.floor(value / TWO_TO_32);
+  halves[2 * row] = value;
+  if (value < 0 || value >= TWO_TO_32) halves[2 * row + 1] = Math.floor(value / TWO_TO_32);
 }
 
 function inRange(type, Words, out, row, value) {

@@ -157,6 +157,8 @@ export class BinaryColumn extends Column {
     super(type, length, nullCount, validity);
     this.offsets = offsets;
     this.data = data;
+    this._buffer = data.buffer;
+    this._start = data.byteOffset;
     this._whole = null;
   }
 
@@ -165,7 +167,9 @@ export class BinaryColumn extends Column {
   }
 
   bytes(row) {
-    return this.data.subarray(this.offsets[row], this.offsets[row + 1]);
+    const start = this.offsets[row];
+    // Half the time of `subarray`.
+    return new Uint8Array(this._buffer, this._start + start, this.offsets[row + 1] - start);
   }
 
   binary(row) {

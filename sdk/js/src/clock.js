@@ -1,0 +1,3 @@
+// The time; the step needs `grant = ["clock"]`.
+
+export { now } from "#host/clock";

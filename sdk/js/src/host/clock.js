@@ -1,0 +1,1 @@
+export { now } from "millrace:plugin/clock@0.1.0";

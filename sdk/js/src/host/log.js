@@ -1,0 +1,1 @@
+export { log } from "millrace:plugin/log@0.1.0";

@@ -1,0 +1,1 @@
+export { count, gauge } from "millrace:plugin/metrics@0.1.0";

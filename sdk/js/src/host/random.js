@@ -1,0 +1,1 @@
+export { bytes } from "millrace:plugin/random@0.1.0";

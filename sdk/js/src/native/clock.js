@@ -1,0 +1,5 @@
+// In a test the time is the machine's.
+
+export function now() {
+  return Date.now() * 1000;
+}
