@@ -82,16 +82,14 @@ def decimals_of(type: DataType, unscaled: Sequence[int | None]) -> DecimalColumn
 
 def _nulls(values: Sequence[Any], zero: Any) -> tuple[int, bytes, Sequence[Any]]:
     """How many are None, a bit for each that is not, and the values with `zero` for None."""
-    missing = [value is None for value in values]
-    null_count = sum(missing)
+    valid = bytes([value is not None for value in values])
+    null_count = valid.count(0)
     if not null_count:
         return 0, b"", values
+    if null_count == len(values):
+        return null_count, bytes(null_count + 7 >> 3), [zero] * null_count
     filled = [zero if value is None else value for value in values]
-    return null_count, pack_bits(bytes(missing).translate(_NOT)), filled
-
-
-#: 0 to 1 and 1 to 0.
-_NOT = b"\1\0" + bytes(254)
+    return null_count, pack_bits(valid), filled
 
 
 def _numbers(type: DataType, values: Sequence[Any]) -> NumberColumn[Any]:

@@ -3,7 +3,7 @@
 `config` checks the configuration, `window` remembers the rows of a key.
 """
 
-from itertools import compress, repeat
+from itertools import compress
 from typing import Sequence
 
 from millrace_plugin import (
@@ -21,21 +21,13 @@ from millrace_plugin import (
 )
 
 from config import MAIN, Config, check
-from window import PLACES, Window, fixed, wrapped
+from window import all_fixed, as_floats, slide
 
 ADDED = [
     Field("velocity_count", UINT64, nullable=False),
     Field("velocity_sum", FLOAT64, nullable=False),
     Field("velocity_flag", UTF8),
 ]
-
-#: What is flagged, by whether there are too many rows and whether their sum is too large.
-FLAGS = {
-    (False, False): None,
-    (True, False): "count",
-    (False, True): "sum",
-    (True, True): "count,sum",
-}
 
 
 class Velocity(Keyed[Config, bytes]):
@@ -62,36 +54,36 @@ class Velocity(Keyed[Config, bytes]):
         counts: list[int] = []
         exact: list[int] = []
         for rows in batch.runs():
-            window = Window(batch.state)
             run = slice(rows.start, rows.stop)
-            for time, amount in zip(times[run], amounts[run]):
-                window.add(time, amount, time - within)
-                counts.append(window.count)
-                exact.append(window.sum)
-            batch.state = window.written()
-        self.emit(counts, [wrapped(number) / PLACES for number in exact], out)
+            in_window, add_up, batch.state = slide(batch.state, times[run], amounts[run], within)
+            counts += in_window
+            exact += add_up
+        self.emit(counts, as_floats(exact), out)
 
-    def amounts(self, batch: KeyedBatch[bytes]) -> Sequence[int]:
+    def amounts(self, batch: KeyedBatch[bytes]) -> list[int]:
         """The amounts as fixed-point numbers; None counts as 0."""
         if self.config.amount is None:
             return [0] * len(batch.rows)
         column = batch.rows.number(self.config.amount)
-        numbers = [value or 0 for value in column] if column.null_count else column.values
-        return list(map(fixed, map(float, numbers)))
+        return all_fixed([value or 0 for value in column])
 
     def emit(self, counts: list[int], sums: list[float], out: Output) -> None:
         """Says for each row which limit it passes, and passes it on."""
         config = self.config
-        count_max, sum_max = config.max_count, config.max_sum
-        many = repeat(False) if count_max is None else [count > count_max for count in counts]
-        large = repeat(False) if sum_max is None else [sum > sum_max for sum in sums]
-        flags = [FLAGS[passed] for _, passed in zip(counts, zip(many, large))]
+        flags: list[str | None] = [None] * len(counts)
+        if config.max_count is not None:
+            limit = config.max_count
+            for row in [row for row, count in enumerate(counts) if count > limit]:
+                flags[row] = "count"
+        if config.max_sum is not None:
+            most = config.max_sum
+            for row in [row for row, sum in enumerate(sums) if sum > most]:
+                flags[row] = "count,sum" if flags[row] else "sum"
         columns = (counts, sums, flags)
         if config.flagged is None or not any(flags):
             out.all(MAIN, columns)
             return
-        rows = range(len(counts))
-        apart = [flag is not None for flag in flags]
-        for port, chosen in ((config.flagged, apart), (MAIN, [not flag for flag in apart])):
-            taken = list(compress(rows, chosen))
-            out.some(port, taken, [list(compress(column, chosen)) for column in columns])
+        plain = [flag is None for flag in flags]
+        for port, chosen in ((config.flagged, flags), (MAIN, plain)):
+            rows = list(compress(range(len(flags)), chosen))
+            out.some(port, rows, [list(compress(column, chosen)) for column in columns])
