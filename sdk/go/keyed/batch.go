@@ -176,13 +176,8 @@ func (e *events) Rows() *millrace.Batch { return e.rows }
 // Keys are the columns of Description.Keys, a row for each key.
 func (e *events) Keys() *millrace.Batch { return e.keys }
 
-// Timer is the timer that is to be handled, or nil if it is a row.
-func (e *events) Timer() *DueTimer {
-	if e.isTimer {
-		return &e.timer
-	}
-	return nil
-}
+// Timer is the timer that is to be handled, unless it is a row.
+func (e *events) Timer() (timer DueTimer, due bool) { return e.timer, e.isTimer }
 
 // Row is the number of the row that is to be handled, within Rows.
 func (e *events) Row() uint32 { return uint32(e.row - 1) }

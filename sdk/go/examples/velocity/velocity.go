@@ -13,7 +13,8 @@ func init() {
 	keyed.Export(millrace.About{
 		Name:    "velocity",
 		Version: "0.1.0",
-		Summary: "Counts and sums per key within a sliding time, and flags what is above a limit",
+		Summary: "Counts and sums the rows of each key within a sliding time and flags what is " +
+			"above a limit",
 	}, &Velocity{})
 }
 
@@ -94,7 +95,7 @@ func (p *Velocity) Process(batch *keyed.Batch[Window], out *millrace.Output) err
 	main, flagged := newPortRows(batch.Rows().Rows()), newPortRows(0)
 	for batch.Next() {
 		time, known := batch.Time()
-		if batch.Timer() != nil || !known {
+		if _, due := batch.Timer(); due || !known {
 			return errors.New("rows need event time: declare it, and keep its order")
 		}
 		row := batch.Row()
