@@ -2,6 +2,7 @@ package millrace
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 )
 
@@ -241,4 +242,19 @@ func sliceOf[T Fixed](bytes []byte) []T {
 		return values
 	}
 	return unsafe.Slice((*T)(start), count)
+}
+
+// AppendValues appends numbers to bytes as they lie in memory, for states.
+func AppendValues[T Fixed](bytes []byte, values []T) []byte {
+	return append(bytes, bytesOf(values)...)
+}
+
+// ReadValues appends the numbers that AppendValues has written to values. Bytes behind the last
+// whole number are ignored.
+func ReadValues[T Fixed](values []T, bytes []byte) []T {
+	old := len(values)
+	values = slices.Grow(values, len(bytes)/int(unsafe.Sizeof(*new(T))))
+	values = values[:old+len(bytes)/int(unsafe.Sizeof(*new(T)))]
+	copy(bytesOf(values[old:]), bytes)
+	return values
 }

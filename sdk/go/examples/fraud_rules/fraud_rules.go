@@ -10,7 +10,8 @@ func init() {
 	transform.Export(millrace.About{
 		Name:    "fraud_rules",
 		Version: "0.1.0",
-		Summary: "Sends transactions to fraud, review or main by rules",
+		Summary: "Sends transactions to main, review or fraud by rules over amount, country, " +
+			"merchant, hour and segment",
 	}, New())
 }
 

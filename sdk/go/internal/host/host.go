@@ -28,3 +28,13 @@ func Batch(schema millrace.Schema, flat *millrace.Flat, rows int) (*millrace.Bat
 	}
 	return millrace.NewBatch(schema, columns, rows)
 }
+
+// States is a column of states that has crossed.
+func States(flat *millrace.Flat, count int) (*millrace.BinaryColumn, error) {
+	schema := millrace.Schema{{Name: "state", Type: millrace.Binary, Nullable: true}}
+	batch, err := Batch(schema, flat, count)
+	if err != nil {
+		return nil, err
+	}
+	return batch.Binary("state")
+}

@@ -1,0 +1,7 @@
+module remember
+
+go 1.24
+
+require millrace v0.0.0
+
+replace millrace => ../..
