@@ -1,5 +1,7 @@
 #include "describe.h"
 
+#include "wide.h"
+
 size_t millrace_reads(millrace_start *start, const char *column) {
     text_list *reads = &start->description_->reads;
     size_t at = text_list_find(reads, column);
@@ -114,4 +116,28 @@ void run_start(
         check_reads(start, &start->description_->reads);
         check_reads(start, &start->description_->keys);
     }
+}
+
+void check_result(millrace_start *start) {
+    if (start->description_->error_count == 0 && !start->description_->has_result) {
+        millrace_config_error(start, "", "the function does not say what type it has");
+    }
+}
+
+millrace_status check_values(
+    millrace_arena *arena, const struct millrace_description *description, size_t rows,
+    const millrace_column *values
+) {
+    if (values->type.kind != description->result.kind) {
+        return millrace_format(
+            arena, "the result is %s, and not %s", kind_name(description->result.kind),
+            kind_name(values->type.kind)
+        );
+    }
+    if (values->length != rows) {
+        return millrace_format(
+            arena, "the result has %zu values for %zu rows", values->length, rows
+        );
+    }
+    return MILLRACE_OK;
 }

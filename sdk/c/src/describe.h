@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 
+#include "millrace/column.h"
 #include "millrace/start.h"
 #include "text_list.h"
 
@@ -41,6 +42,15 @@ void begin_description(millrace_start *start);
  */
 void run_start(
     millrace_start *start, millrace_text config, millrace_status (*function)(millrace_start *)
+);
+
+/* Notes that a function has not said what type it has. */
+void check_result(millrace_start *start);
+
+/* What of a function's values the host could only refuse in words of the wire. */
+millrace_status check_values(
+    millrace_arena *arena, const struct millrace_description *description, size_t rows,
+    const millrace_column *values
 );
 
 #endif

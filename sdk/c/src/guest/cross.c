@@ -207,6 +207,11 @@ millrace_plugin_types_list_field_t cross_fields(const millrace_field *fields, si
     return (millrace_plugin_types_list_field_t){crossed, all};
 }
 
+millrace_plugin_types_list_field_t cross_result(const millrace_type *type) {
+    millrace_field result = {.name = "result", .type = *type, .nullable = true};
+    return cross_fields(&result, 1);
+}
+
 millrace_plugin_types_port_t *cross_ports(const struct millrace_description *description) {
     size_t count = description->port_count;
     millrace_plugin_types_port_t *ports =

@@ -50,6 +50,9 @@ millrace_plugin_types_columns_t cross_columns(const millrace_column *columns, si
 /* A flat schema to the host. */
 millrace_plugin_types_list_field_t cross_fields(const millrace_field *fields, size_t count);
 
+/* The type of a function's result, as a flat schema. */
+millrace_plugin_types_list_field_t cross_result(const millrace_type *type);
+
 /* The ports of a description, as many as it has. */
 millrace_plugin_types_port_t *cross_ports(const struct millrace_description *description);
 
