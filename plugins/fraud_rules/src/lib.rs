@@ -1,14 +1,16 @@
 //! Rules that tell fraud, and what a person should look at, from the rest.
 //!
 //! See README.md for the configuration. [`config`] checks it and makes rules of it; [`rule`] knows
-//! which rows a rule matches; what follows from that is decided here.
+//! which [`rows`] a rule matches; what follows from that is decided here.
 
 mod config;
+mod rows;
 mod rule;
 
 use millrace_plugin::prelude::*;
 
 use config::Config;
+use rows::Rows;
 use rule::{Outcome, Rule};
 
 /// Ports beside `main`, in the order in which their rules are asked.
@@ -35,42 +37,38 @@ impl Transform for FraudRules {
     }
 
     fn process(&mut self, batch: &RecordBatch, out: &mut Output) -> Result<(), Failure> {
-        let mut verdicts: Vec<Option<&Rule>> = vec![None; batch.num_rows()];
-        let mut open: Vec<u32> = (0..batch.num_rows() as u32).collect();
-        let mut matching = Vec::with_capacity(open.len());
-        for (_, outcome) in PORTS {
-            for rule in self.rules.iter().filter(|rule| rule.outcome == outcome) {
-                matching.clone_from(&open);
+        let all = Rows::all(batch.num_rows());
+        let mut open = all.clone();
+        let mut verdicts = PORTS.map(|_| Vec::new());
+        for ((_, outcome), verdicts) in PORTS.iter().zip(&mut verdicts) {
+            for rule in self.rules.iter().filter(|rule| rule.outcome == *outcome) {
+                let mut matching = open.clone();
                 rule.keep_matching(batch, &mut matching)?;
-                if matching.is_empty() {
-                    continue;
+                if !matching.is_empty() {
+                    open.remove(&matching);
+                    verdicts.extend(matching.numbers().into_iter().map(|row| (row, rule)));
                 }
-                matching.iter().for_each(|row| verdicts[*row as usize] = Some(rule));
-                open.retain(|row| verdicts[*row as usize].is_none());
             }
+            verdicts.sort_unstable_by_key(|(row, _)| *row);
         }
-        if open.len() == batch.num_rows() {
+        if open == all {
             out.all("main", []);
             return Ok(());
         }
-        out.some("main", open, []);
-        for (port, outcome) in PORTS {
-            emit(port, outcome, &verdicts, out);
+        out.some("main", open.numbers(), []);
+        for ((port, _), verdicts) in PORTS.iter().zip(&verdicts) {
+            emit(port, verdicts, out);
         }
         Ok(())
     }
 }
 
-/// Sends the rows with this outcome to their port.
-fn emit(port: &str, outcome: Outcome, verdicts: &[Option<&Rule>], out: &mut Output) {
-    let found = || {
-        let verdicts = verdicts.iter().zip(0_u32..);
-        verdicts.filter_map(|(rule, row)| Some((row, rule.filter(|r| r.outcome == outcome)?)))
-    };
-    let names = StringArray::from_iter_values(found().map(|(_, rule)| &rule.name));
-    let reasons = StringArray::from_iter_values(found().map(|(_, rule)| &rule.reason));
+/// Sends rows with the rules that they match to a port.
+fn emit(port: &str, verdicts: &[(u32, &Rule)], out: &mut Output) {
+    let names = StringArray::from_iter_values(verdicts.iter().map(|(_, rule)| &rule.name));
+    let reasons = StringArray::from_iter_values(verdicts.iter().map(|(_, rule)| &rule.reason));
     let columns: [ArrayRef; 2] = [Arc::new(names), Arc::new(reasons)];
-    out.some(port, found().map(|(row, _)| row).collect(), columns);
+    out.some(port, verdicts.iter().map(|(row, _)| *row).collect(), columns);
 }
 
 export_transform!(FraudRules);

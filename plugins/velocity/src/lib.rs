@@ -3,11 +3,13 @@
 mod config;
 mod window;
 
+use millrace_plugin::StateColumn;
 use millrace_plugin::prelude::*;
 
 pub use config::Config;
 use config::{Amounts, Limits, MAIN, input_columns};
 use window::Window;
+pub use window::{OldEntry, OldWindow};
 
 /// Running count and sum per key, and what is above the limits.
 pub struct Velocity {
@@ -42,6 +44,8 @@ impl PortRows {
 impl KeyedTransform for Velocity {
     type Config = Config;
     type State = Window;
+    const STATE_VERSION: u32 = 2;
+    const READS_VERSIONS: &'static [u32] = &[1];
 
     fn start(
         config: Config,
@@ -90,6 +94,10 @@ impl KeyedTransform for Velocity {
             out.some(port, flagged.rows, flagged.added.finish());
         }
         Ok(())
+    }
+
+    fn migrate(_: u32, state: &[u8]) -> Result<Window, Failure> {
+        StateColumn::decode::<OldWindow>(state).map(Window::of_version_1)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use millrace_plugin::prelude::*;
 use millrace_plugin::testing::{self, Keyed};
-use velocity::Velocity;
+use velocity::{OldEntry, OldWindow, Velocity};
 
 const SECOND: i64 = 1_000_000;
 
@@ -97,4 +97,23 @@ fn a_wrong_configuration_is_refused() {
         let error = start(config).err().map(|e| e.0).unwrap_or_default();
         assert!(error.contains(problem), "{config}: {error}");
     }
+}
+
+/// A pipeline that ran with version 1 goes on where it was.
+#[test]
+fn a_state_of_version_1_is_read() {
+    let one = 1_i128 << 64;
+    let entries = vec![
+        OldEntry { time: 5, count: 2, sum: 3 * one },
+        OldEntry { time: 9, count: 1, sum: -one },
+    ];
+    let old = OldWindow { entries, count: 3, sum: 2 * one };
+    let mut column = millrace_plugin::StateColumn::default();
+    column.push(Some(&old)).unwrap();
+    let mut window = Velocity::migrate(1, column.finish().value(0)).unwrap();
+    assert_eq!((window.count(), window.sum()), (3, 2.0));
+    window.forget(6);
+    window.add(9, 0.5);
+    assert_eq!((window.count(), window.sum()), (2, -0.5));
+    assert!(Velocity::migrate(1, &[200]).is_err());
 }
