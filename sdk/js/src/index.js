@@ -6,6 +6,7 @@ export * as clock from "./clock.js";
 export * as codec from "./codec.js";
 export * as config from "./config.js";
 export { ConfigErrors, RowError } from "./errors.js";
+export { aggregate, scalar } from "./function.js";
 export { keyed } from "./keyed.js";
 export * as log from "./log.js";
 export * as metrics from "./metrics.js";
