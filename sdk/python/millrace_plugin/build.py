@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import accumulate, chain
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any
 
 from .bits import pack_bits
 from .columns import (
@@ -190,9 +191,10 @@ def unscaled(value: Decimal | int, scale: int) -> int:
     else:
         raise TypeError(f"a decimal is a Decimal or int, and not {value!r}")
     shift = exponent + scale
+    power: int = 10 ** abs(shift)
     if shift >= 0:
-        return int(numerator * 10**shift)
-    whole, rest = divmod(abs(numerator), 10**-shift)
+        return numerator * power
+    whole, rest = divmod(abs(numerator), power)
     if rest:
         raise ValueError(f"{value} has more than {scale} decimals")
     return -whole if numerator < 0 else whole

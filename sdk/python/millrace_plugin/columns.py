@@ -11,8 +11,10 @@ comprehensions; `raw()` of a column of text gives the bytes of each value, undec
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Generic, Iterable, Iterator, Sequence, TypeVar, cast
+from itertools import pairwise
+from typing import Any, Generic, TypeVar
 
 from .bits import unpack_bits
 from .types import DataType, Field
@@ -125,7 +127,8 @@ class NumberColumn(Column[T]):
     ) -> None:
         super().__init__(type, length, null_count, validity)
         self._data = data
-        self.values = cast(Sequence[T], memoryview(data).cast(FORMATS[type.name])[:length])
+        view: Any = memoryview(data)
+        self.values = view.cast(FORMATS[type.name])[:length]
 
     def _all(self) -> Iterable[T]:
         return list(self.values)
@@ -222,7 +225,7 @@ class BytesColumn(Column[T]):
         """The bytes of each value; empty where there is none."""
         if self._raw is None:
             data, ends = self.data, self.offsets.tolist()
-            self._raw = [data[start:end] for start, end in zip(ends, ends[1:])]
+            self._raw = [data[start:end] for start, end in pairwise(ends)]
         return self._raw
 
     def raw_at(self, row: int) -> bytes:
@@ -242,9 +245,9 @@ class TextColumn(BytesColumn[str]):
         if self.data.isascii():
             # Slices of one string are cheaper than a string from each slice of the bytes.
             text = self.data.decode("ascii")
-            return [text[start:end] for start, end in zip(ends, ends[1:])]
+            return [text[start:end] for start, end in pairwise(ends)]
         data = self.data
-        return [data[start:end].decode() for start, end in zip(ends, ends[1:])]
+        return [data[start:end].decode() for start, end in pairwise(ends)]
 
     def _one(self, row: int) -> str:
         return self.raw_at(row).decode()
@@ -304,7 +307,7 @@ class ListColumn(Column[list[Any]]):
 
     def _all(self) -> Iterable[list[Any]]:
         items, ends = self.items.to_list(), self.offsets.tolist()
-        return [items[start:end] for start, end in zip(ends, ends[1:])]
+        return [items[start:end] for start, end in pairwise(ends)]
 
     def _one(self, row: int) -> list[Any]:
         items = self.items
@@ -379,7 +382,7 @@ class MapColumn(Column[dict[Any, Any]]):
     def _all(self) -> Iterable[dict[Any, Any]]:
         pairs = list(zip(self.keys.to_list(), self.values.to_list()))
         ends = self.offsets.tolist()
-        return [dict(pairs[start:end]) for start, end in zip(ends, ends[1:])]
+        return [dict(pairs[start:end]) for start, end in pairwise(ends)]
 
     def _one(self, row: int) -> dict[Any, Any]:
         pairs = range(self.offsets[row], self.offsets[row + 1])

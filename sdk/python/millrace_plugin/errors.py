@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Iterable
 
 #: The code of a row that was refused by any other exception than RowError.
 FAILED = "failed"
@@ -43,10 +43,10 @@ class ConfigError:
 class ConfigErrors(Exception):
     """All that is wrong, so that it can be mended in one go.
 
-        errors = ConfigErrors()
-        if limit < 0:
-            errors.add("limit", "must not be below 0")
-        errors.raise_if_any()
+    errors = ConfigErrors()
+    if limit < 0:
+        errors.add("limit", "must not be below 0")
+    errors.raise_if_any()
     """
 
     def __init__(self, errors: Iterable[ConfigError] = ()) -> None:

@@ -17,14 +17,14 @@ S = TypeVar("S")
 class Scalar(Plugin, Generic[C]):
     """A function of the values of one row; `C` is the type of its configuration.
 
-        class Root(Scalar[None]):
-            name, version, summary = "root", "0.1.0", "The square root"
+    class Root(Scalar[None]):
+        name, version, summary = "root", "0.1.0", "The square root"
 
-            def start(self, config: None, arguments: Schema) -> DataType:
-                return FLOAT64
+        def start(self, config: None, arguments: Schema) -> DataType:
+            return FLOAT64
 
-            def evaluate(self, arguments: Batch, errors: Errors) -> Values:
-                return errors.map(self.root, arguments.float64("a0"))
+        def evaluate(self, arguments: Batch, errors: Errors) -> Values:
+            return errors.map(self.root, arguments.float64("a0"))
     """
 
     def start(self, config: C, arguments: Schema) -> DataType:

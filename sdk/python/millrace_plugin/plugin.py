@@ -49,4 +49,6 @@ def parameters(plugin: type, base: type) -> tuple[Any, ...]:
         for parent in getattr(origin, "__orig_bases__", ()):
             if get_origin(parent) is base:
                 return get_args(parent)
-    raise ImportError(f"{plugin.__name__} must be derived from {base.__name__}[...], with its types")
+    raise ImportError(
+        f"{plugin.__name__} must be derived from {base.__name__}[...], with its types"
+    )

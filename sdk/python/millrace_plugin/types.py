@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Iterator, Sequence
 
 #: How Arrow writes the types, as in Millrace's own messages.
 _ARROW_NAMES = {

@@ -1,11 +1,11 @@
 """The step's configuration, checked against the input and made into rules."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Callable, Sequence
-
-from millrace_plugin import INT32, INT64, UTF8, ConfigErrors, DataType, Schema, Unsigned
 
 from rule import Condition, Hours, Outcome, Over, Rule, Under, Words, is_number
+
+from millrace_plugin import INT32, INT64, UTF8, ConfigErrors, DataType, Schema, Unsigned
 
 #: The name of the rule that `max_amount` stands for.
 MAX_AMOUNT = "max_amount"
@@ -51,9 +51,7 @@ class Config:
     rules: list[RuleText] = field(default_factory=list)
 
 
-def resolve(
-    config: Config, schema: Schema, errors: ConfigErrors
-) -> tuple[list[Rule], list[str]]:
+def resolve(config: Config, schema: Schema, errors: ConfigErrors) -> tuple[list[Rule], list[str]]:
     """The rules and the columns that they read; what is wrong goes to `errors`."""
     resolver = Resolver(config.columns, schema, errors)
     rules: list[Rule] = []
@@ -120,9 +118,7 @@ class Resolver:
         reason = ", ".join(reasons) if text.reason is None else text.reason
         return Rule(text.name, text.outcome, reason, conditions)
 
-    def number(
-        self, path: str, test: type[Over] | type[Under], limit: float
-    ) -> list[Condition]:
+    def number(self, path: str, test: type[Over] | type[Under], limit: float) -> list[Condition]:
         """A test of the amount; none if it can't be made."""
         if not self.found(path, self.columns.amount, "a number", is_number):
             return []
@@ -141,9 +137,7 @@ class Resolver:
             return []
         return [Hours(column, frozenset(hours))]
 
-    def words(
-        self, path: str, column: str, words: Sequence[str], negated: bool
-    ) -> list[Condition]:
+    def words(self, path: str, column: str, words: Sequence[str], negated: bool) -> list[Condition]:
         """A test of a text; none if it can't be made."""
         if not self.not_empty(path, words):
             return []
@@ -158,9 +152,7 @@ class Resolver:
             self.errors.add(path, message)
         return bool(values)
 
-    def found(
-        self, path: str, name: str, expected: str, fits: Callable[[DataType], bool]
-    ) -> bool:
+    def found(self, path: str, name: str, expected: str, fits: Callable[[DataType], bool]) -> bool:
         """Whether the input has a column that fits; it is then among those that are read."""
         known = self.schema.get(name)
         if known is None:

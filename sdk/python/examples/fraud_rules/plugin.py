@@ -4,6 +4,9 @@
 what follows from that is decided here.
 """
 
+from config import Config, resolve
+from rule import Outcome, Rule
+
 from millrace_plugin import (
     UTF8,
     Batch,
@@ -15,9 +18,6 @@ from millrace_plugin import (
     Schema,
     Transform,
 )
-
-from config import Config, resolve
-from rule import Outcome, Rule
 
 #: Ports beside `main`, in the order in which their rules are asked.
 PORTS: dict[str, Outcome] = {"fraud": "fraud", "review": "review"}

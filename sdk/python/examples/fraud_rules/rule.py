@@ -1,9 +1,10 @@
 """One rule, and which rows it matches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Sequence
+from typing import Literal
 
-from millrace_plugin import Batch, Column, DataType, DecimalColumn, TextColumn
+from millrace_plugin import Batch, Column, DataType, DecimalColumn
 
 Outcome = Literal["fraud", "review"]
 

@@ -1,5 +1,6 @@
 """The distance between two places on earth."""
 
+from collections.abc import Sequence
 from math import asin, cos, radians, sin, sqrt
 
 from millrace_plugin import (
@@ -34,7 +35,7 @@ class Haversine(Scalar[None]):
         return errors.map(distance, zip(*arguments.columns))
 
 
-def distance(degrees: tuple[float | None, float | None, float | None, float | None]) -> float | None:
+def distance(degrees: Sequence[float | None]) -> float | None:
     """Kilometres from latitude and longitude of two places; None if one of them is None."""
     lat1, lon1, lat2, lon2 = degrees
     if lat1 is None or lon1 is None or lat2 is None or lon2 is None:

@@ -3,8 +3,11 @@
 `config` checks the configuration, `window` remembers the rows of a key.
 """
 
+from collections.abc import Sequence
 from itertools import compress
-from typing import Sequence
+
+from config import MAIN, Config, check
+from window import all_fixed, as_floats, slide
 
 from millrace_plugin import (
     FLOAT64,
@@ -19,9 +22,6 @@ from millrace_plugin import (
     Port,
     Schema,
 )
-
-from config import MAIN, Config, check
-from window import all_fixed, as_floats, slide
 
 ADDED = [
     Field("velocity_count", UINT64, nullable=False),

@@ -2,12 +2,12 @@
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import accumulate
 from struct import Struct
-from typing import Sequence
 
-#: Sums have 64 binary places. A running sum of floating-point numbers would keep the rounding errors
-#: of rows that have left; these come and go without a trace, in any order.
+#: Sums have 64 binary places. A running sum of floating-point numbers would keep the rounding
+#: errors of rows that have left; these come and go without a trace, in any order.
 PLACES = 18_446_744_073_709_551_616.0
 #: Sums are integers of 128 bits.
 _HALF, _WHOLE = 1 << 127, 1 << 128
@@ -73,7 +73,7 @@ def slide(
     new = max(gone - kept, 0)
     gone = min(gone, kept)
     packed_left, *packed = _packed([left_sum, *new_sums.values()])
-    written = (
+    written: list[bytes | memoryview | array[int]] = [
         _HEAD.pack(left_rows, packed_left),
         view[_HEAD.size + gone * _TIME : _HEAD.size + kept * _TIME],
         array("q", new_times[new:]),
@@ -81,7 +81,7 @@ def slide(
         array("q", list(new_rows)[new:]),
         view[sums_at + gone * _SUM : sums_at + kept * _SUM],
         *packed[new:],
-    )
+    ]
     return counts, sums, b"".join(written)
 
 
@@ -97,7 +97,7 @@ def fixed(value: float) -> int:
 
 def all_fixed(values: Sequence[float]) -> list[int]:
     """Each of the values as `fixed` has it."""
-    if -_SUM_END < min(values, default=0) and max(values, default=0) < _SUM_END:
+    if min(values, default=0) > -_SUM_END and max(values, default=0) < _SUM_END:
         try:
             return [int(value * PLACES) for value in values]
         except ValueError:
@@ -108,7 +108,7 @@ def all_fixed(values: Sequence[float]) -> list[int]:
 def as_floats(sums: Sequence[int]) -> list[float]:
     """Sums as numbers, each rounded once."""
     numbers = [sum / PLACES for sum in sums]
-    if -_SUM_END < min(numbers, default=0) and max(numbers, default=0) < _SUM_END:
+    if min(numbers, default=0) > -_SUM_END and max(numbers, default=0) < _SUM_END:
         return numbers
     return [_wrapped(sum) / PLACES for sum in sums]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, Sequence, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from componentize_py_types import Err
 from wit_world.imports import fault
 from wit_world.imports import types as wit
 
 from ..batch import Batch
-from ..columns import Column, decode
+from ..columns import FORMATS, Column, decode
 from ..describe import Port
 from ..errors import ConfigError, ConfigErrors, Failure, told
 from ..output import Emitted, Refused
@@ -22,10 +23,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: The contract's cases that say no more than their names.
 _PLAIN = {
     getattr(wit, f"DataType_{name.title()}"): DataType(name)
-    for name in (
-        "boolean int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 utf8 binary "
-        "date32 time64 duration"
-    ).split()
+    for name in (*FORMATS, "boolean", "utf8", "binary")
+    if name != "timestamp"
 }
 _NESTED = {
     wit.DataType_ListOf: "list_of",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Sequence
-
 import plugin as module
 from wit_world.exports import keyed_transformer as world
 from wit_world.imports import state as large
@@ -35,9 +33,7 @@ class KeyedTransformer:
         return cross.about(_plugin)
 
     @cross.starting
-    def start(
-        self, config: str, input: list[wit.Field], key: list[str]
-    ) -> world.KeyedDescription:
+    def start(self, config: str, input: list[wit.Field], key: list[str]) -> world.KeyedDescription:
         schema = cross.schema(input)
         plugin = _plugin()
         description = plugin.start(config_of(_config, config), schema, key)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import Any, Generic, Iterator, NamedTuple, Sequence, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..batch import Batch
 from ..codec import Codec, codec_of
@@ -146,8 +147,8 @@ class KeyedBatch(Generic[S]):
         self._change_timer(id, TimerChange(Clock.EVENT, at))
 
     def set_processing_timer(self, id: int, delay: int) -> None:
-        """Sets the timer `id` of the current key to a time on the host's clock, so many microseconds
-        from now."""
+        """Sets the timer `id` of the current key to a time on the host's clock, so many
+        microseconds from now."""
         self._change_timer(id, TimerChange(Clock.PROCESSING, delay))
 
     def cancel_timer(self, id: int) -> None:
@@ -198,14 +199,12 @@ class KeyedBatch(Generic[S]):
 
     def finish(self) -> None:
         """Ends the batch; raises Failure if something in it was not handled."""
+        left = self._due or self._row < self._rows_end
+        if self._done == self.key < len(self._starts) and not left:
+            # The loop was left at the last event of a key.
+            self._end_key()
         if self._done == len(self._starts):
             return
-        if self._done == self.key and not self._due and self._row == self._rows_end:
-            if not any(change.clock is Clock.EVENT for change in self._set.values()):
-                # The loop was left at the very last event.
-                self._end_key()
-                if self._done == len(self._starts):
-                    return
         raise Failure("`process` returned before it had handled all rows and timers")
 
     def _begin_key(self, key: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Generic, Sequence, TypeVar
+from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 from ..codec import Codec, codec_of
 from ..describe import Description
@@ -48,8 +49,9 @@ class Keyed(Plugin, Generic[C, S]):
     reads_versions: Sequence[int] = ()
 
     def start(self, config: C, schema: Schema, key: Sequence[str]) -> Description:
-        """Says what the plugin will do with rows of this schema and key. Also called when a pipeline
-        is merely checked. Raises ConfigErrors, which are shown to the author of the pipeline."""
+        """Says what the plugin will do with rows of this schema and key. Also called when a
+        pipeline is merely checked. Raises ConfigErrors, which are shown to the author of the
+        pipeline."""
         raise NotImplementedError
 
     def process(self, batch: KeyedBatch[S], out: Output) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Sequence
+from typing import Any
 
 from ..batch import Batch
 from ..build import column_of
@@ -64,9 +65,7 @@ class Keyed:
         """Gives the plugin some rows. Raises what `process` raises."""
         times = [] if self._time is None else [time or 0 for time in rows[self._time]]
         keys = [self._number(values) for values in zip(*(rows[name] for name in self._key))]
-        order = sorted(
-            range(len(rows)), key=lambda row: (keys[row], times[row] if times else 0)
-        )
+        order = sorted(range(len(rows)), key=lambda row: (keys[row], times[row] if times else 0))
         starts: list[int] = []
         known: list[int] = []
         for at, row in enumerate(order):
@@ -115,9 +114,7 @@ class Keyed:
             self._keys.append(_Known(values))
         return number
 
-    def _take_due(
-        self, key: int, number: int, clock: Clock, until: int
-    ) -> list[tuple[int, Timer]]:
+    def _take_due(self, key: int, number: int, clock: Clock, until: int) -> list[tuple[int, Timer]]:
         timers = self._keys[key].timers
         due = [Timer(id, *timer) for id, timer in timers.items() if timer[0] is clock]
         due = sorted((t for t in due if t.at <= until), key=lambda timer: (timer.at, timer.id))
@@ -181,9 +178,7 @@ class Keyed:
             records.append(nothing | dict(zip(self._key, self._keys[key].values)))
         for part in out.emitted:
             port = self.description.ports[part.port]
-            self._ports.setdefault(port.name, []).extend(
-                assemble(records, len(rows), port, part)
-            )
+            self._ports.setdefault(port.name, []).extend(assemble(records, len(rows), port, part))
 
     def _key_columns(self, known: list[int]) -> Batch:
         fields, columns = [], []
