@@ -1,4 +1,4 @@
-module enrich
+module plugins/enrich
 
 go 1.24
 

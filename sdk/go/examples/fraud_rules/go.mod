@@ -1,4 +1,4 @@
-module fraud_rules
+module plugins/fraud_rules
 
 go 1.24
 

@@ -1,4 +1,4 @@
-module haversine
+module plugins/haversine
 
 go 1.24
 

@@ -1,4 +1,4 @@
-module mirror
+module plugins/mirror
 
 go 1.24
 

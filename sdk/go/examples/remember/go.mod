@@ -1,4 +1,4 @@
-module remember
+module plugins/remember
 
 go 1.24
 

@@ -1,4 +1,4 @@
-module safe_parse
+module plugins/safe_parse
 
 go 1.24
 

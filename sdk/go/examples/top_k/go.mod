@@ -1,4 +1,4 @@
-module top_k
+module plugins/top_k
 
 go 1.24
 

@@ -1,4 +1,4 @@
-module velocity
+module plugins/velocity
 
 go 1.24
 
