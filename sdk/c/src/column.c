@@ -2,11 +2,19 @@
 
 #include "wide.h"
 
-const millrace_column *millrace_column_named(const millrace_batch *batch, const char *name) {
+const millrace_column *millrace_find_column(const millrace_batch *batch, const char *name) {
     for (size_t at = 0; at < batch->column_count; at++) {
         if (strcmp(batch->names[at], name) == 0) {
             return &batch->columns[at];
         }
+    }
+    return NULL;
+}
+
+const millrace_column *millrace_column_named(const millrace_batch *batch, const char *name) {
+    const millrace_column *column = millrace_find_column(batch, name);
+    if (column != NULL) {
+        return column;
     }
     millrace_fail("the plugin asks for column `%s`, which it does not read", name);
 }

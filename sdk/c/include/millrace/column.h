@@ -31,6 +31,9 @@ typedef struct millrace_batch {
     millrace_arena *arena;    /* memory for this call */
 } millrace_batch;
 
+/* The column of this name, or NULL. */
+const millrace_column *millrace_find_column(const millrace_batch *batch, const char *name);
+
 /* The column of this name. A plugin that asks for one that it does not read ends in
  * millrace_fail. */
 const millrace_column *millrace_column_named(const millrace_batch *batch, const char *name);

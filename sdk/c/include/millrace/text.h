@@ -80,6 +80,12 @@ static inline millrace_text millrace_text_of(const char *text) {
     return all;
 }
 
+/* The bytes of a text. */
+static inline millrace_bytes millrace_bytes_of(millrace_text text) {
+    millrace_bytes bytes = {(const uint8_t *)text.bytes, text.length};
+    return bytes;
+}
+
 /* Whether two texts are the same bytes. */
 static inline bool millrace_text_equal(millrace_text a, millrace_text b) {
     return a.length == b.length && (a.length == 0 || memcmp(a.bytes, b.bytes, a.length) == 0);
