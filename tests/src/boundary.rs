@@ -72,7 +72,8 @@ fn data_type() -> impl Strategy<Value = DataType> {
     })
 }
 
-fn schema() -> impl Strategy<Value = Fields> {
+/// Columns of any of these types.
+pub fn schema() -> impl Strategy<Value = Fields> {
     prop::collection::vec((data_type(), any::<bool>()), 1..4).prop_map(|columns| {
         let column = |(i, (data_type, nullable))| Field::new(format!("c{i}"), data_type, nullable);
         columns.into_iter().enumerate().map(column).collect()
@@ -113,9 +114,9 @@ fn values(field: &Field, rows: usize, rng: &mut StdRng) -> ArrayRef {
         DataType::UInt64 => primitive::<UInt64Type>(t, nulls, rows, || rng.random()),
         DataType::Float32 => primitive::<Float32Type>(t, nulls, rows, || rng.random()),
         DataType::Float64 => primitive::<Float64Type>(t, nulls, rows, || rng.random()),
-        DataType::Decimal128(_, _) => {
-            primitive::<Decimal128Type>(t, nulls, rows, || rng.random_range(-9_i128..=9))
-        }
+        DataType::Decimal128(_, _) => primitive::<Decimal128Type>(t, nulls, rows, || {
+            rng.random::<i128>() >> rng.random_range(0..125)
+        }),
         DataType::Date32 => primitive::<Date32Type>(t, nulls, rows, || rng.random()),
         DataType::Time64(_) => primitive::<Time64MicrosecondType>(t, nulls, rows, || rng.random()),
         DataType::Timestamp(_, _) => {
@@ -166,7 +167,8 @@ fn record(
     StructArray::try_new_with_length(fields.clone(), columns, nulls, rows).unwrap()
 }
 
-fn columns(fields: &Fields, rows: usize, seed: u64) -> Vec<ArrayRef> {
+/// Random columns of these fields.
+pub fn columns(fields: &Fields, rows: usize, seed: u64) -> Vec<ArrayRef> {
     let mut rng = StdRng::seed_from_u64(seed);
     fields.iter().map(|field| values(field, rows, &mut rng)).collect()
 }

@@ -18,6 +18,7 @@ mod hostile;
 mod kafka;
 mod keyed;
 mod keyed_operator;
+mod languages;
 mod once_more;
 mod operators;
 mod plugin_command;

@@ -48,7 +48,15 @@ pub enum PluginCommand {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Run the cases in golden/ through the built component and compare what comes out.
+    /// Install what builds plugins in a language, if it is missing, and print the directory of its
+    /// programs: compilers, formatters, what an editor asks for.
+    Toolchain {
+        /// The language.
+        #[arg(value_enum)]
+        lang: Language,
+    },
+    /// Run the cases in golden/ through the built component and compare what comes out; then say how
+    /// large it is and what a row costs.
     Test {
         /// The plugin's directory.
         #[arg(default_value = ".")]
@@ -98,6 +106,7 @@ pub fn plugin(command: PluginCommand) -> Result<ExitCode> {
             new::new(&name, (lang, world), dir.as_deref())
         }
         PluginCommand::Build { dir, output } => build::build(&dir, output.as_deref()),
+        PluginCommand::Toolchain { lang } => build::toolchain(lang),
         PluginCommand::Test { dir, component, bless } => {
             test::test(&dir, component.as_deref(), bless)
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::super::project::PluginFile;
-use super::super::toolchain::{self, Tools};
+use super::super::toolchain;
 use super::{Place, component, run};
 use crate::error::{Error, Result};
 
@@ -18,7 +18,6 @@ const STACK_BYTES: u32 = 65_536;
 /// # Errors
 /// If there is no toolchain, or the sources have a mistake.
 pub fn build(place: &Place, file: &PluginFile) -> Result<()> {
-    let tools = zig_tools()?;
     let world = file.world().name();
     let sdk = place.sdk.join("sdk").join("c");
     let gen_of_world = sdk.join("gen").join(world);
@@ -30,7 +29,7 @@ pub fn build(place: &Place, file: &PluginFile) -> Result<()> {
     let guest = sdk.join("src").join("guest");
     let core = place.build.join("core.wasm");
     let prefix = |from: &Path, to: &str| format!("-ffile-prefix-map={}={to}", from.display());
-    let mut cc = zig(&tools);
+    let mut cc = zig()?;
     cc.args(["cc", "-target", "wasm32-wasi", "-mexec-model=reactor", "-std=c17", "-O3", "-flto"])
         .args(["-msimd128", "-mbulk-memory", "-Wall", "-Wextra", "-Wl,--strip-debug"])
         .arg(format!("-Wl,-z,stack-size={STACK_BYTES}"))
@@ -49,20 +48,24 @@ pub fn build(place: &Place, file: &PluginFile) -> Result<()> {
     component::encode(&core, None, file.world(), &place.component)
 }
 
-/// Zig, which is a C compiler too.
+/// Where zig is, which is a C compiler too.
 ///
 /// # Errors
 /// If it can't be had.
-pub fn zig_tools() -> Result<Tools> {
-    toolchain::python("zig", REQUIREMENTS)
+pub fn programs() -> Result<PathBuf> {
+    Ok(toolchain::python("zig", REQUIREMENTS)?.0.join("ziglang"))
 }
 
-/// The program, with its caches beside it.
-pub fn zig(tools: &Tools) -> Command {
-    let cache = tools.0.join("cache");
-    let mut zig = Command::new(tools.0.join("ziglang").join("zig"));
+/// Zig, with its caches beside it.
+///
+/// # Errors
+/// If it can't be had.
+pub fn zig() -> Result<Command> {
+    let programs = programs()?;
+    let cache = programs.join("cache");
+    let mut zig = Command::new(programs.join("zig"));
     zig.env("ZIG_GLOBAL_CACHE_DIR", &cache).env("ZIG_LOCAL_CACHE_DIR", &cache);
-    zig
+    Ok(zig)
 }
 
 /// The C files of a directory, in the order of their names: the component must not depend on the

@@ -1,6 +1,9 @@
 //! Plugins in Go: Go's own compiler makes a module for WASI, whose imports are answered inside of
 //! the component.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use super::super::project::PluginFile;
 use super::super::toolchain;
 use super::{Place, component, run};
@@ -8,12 +11,19 @@ use crate::error::Result;
 
 const REQUIREMENTS: &str = include_str!("../../../../../sdk/go/toolchain/requirements.txt");
 
+/// Where Go's own programs are.
+///
+/// # Errors
+/// If they can't be had.
+pub fn programs() -> Result<PathBuf> {
+    Ok(toolchain::python("go", REQUIREMENTS)?.0.join("go").join("bin"))
+}
+
 /// # Errors
 /// If there is no toolchain, or the sources have a mistake.
 pub fn build(place: &Place, file: &PluginFile) -> Result<()> {
-    let tools = toolchain::python("go", REQUIREMENTS)?;
     let core = place.build.join("core.wasm");
-    let mut go = std::process::Command::new(tools.0.join("go").join("bin").join("go"));
+    let mut go = Command::new(programs()?.join("go"));
     go.args(["build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false"])
         .args(["-ldflags=-checklinkname=0 -s -w -buildid=", "-o"])
         .arg(&core)

@@ -20,13 +20,26 @@ const LOCK: &str = include_str!("../../../../../sdk/js/toolchain/package-lock.js
 const NODE: &str = include_str!("../../../../../sdk/js/toolchain/requirements.txt");
 const NODE_MAJOR_MIN: u32 = 20;
 
+/// Where esbuild, componentize-qjs and TypeScript's compiler are.
+///
+/// # Errors
+/// If they can't be had.
+pub fn programs() -> Result<PathBuf> {
+    programs_of(&Node::find()?)
+}
+
+fn programs_of(node: &Node) -> Result<PathBuf> {
+    let tools = toolchain::npm("javascript", PACKAGE, LOCK, &mut node.npm())?;
+    Ok(tools.0.join("node_modules").join(".bin"))
+}
+
 /// # Errors
 /// If there is no toolchain, or the sources have a mistake.
 pub fn build(place: &Place, file: &PluginFile) -> Result<()> {
     let node = Node::find()?;
-    let tools = toolchain::npm("javascript", PACKAGE, LOCK, &mut node.npm())?;
+    let programs = programs_of(&node)?;
     let command = |program: &str| {
-        let mut command = Command::new(tools.0.join("node_modules").join(".bin").join(program));
+        let mut command = Command::new(programs.join(program));
         command.env("PATH", node.path()).current_dir(&place.project);
         command
     };

@@ -52,6 +52,19 @@ pub fn build(dir: &Path, output: Option<&Path>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Installs what builds plugins in a language, and says where its programs are.
+pub fn toolchain(language: Language) -> Result<ExitCode> {
+    let programs = match language {
+        Language::Rust => rust::programs()?,
+        Language::Js | Language::Ts => javascript::programs()?,
+        Language::Python => python::programs()?,
+        Language::Go => go::programs()?,
+        Language::C | Language::Zig => c::programs()?,
+    };
+    out!("{}", programs.display());
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Builds a project in another language than Rust, and says where the component is.
 fn of_language(project: &Project, file: &PluginFile) -> Result<PathBuf> {
     let place = Place::of(project, file)?;

@@ -1,7 +1,9 @@
 //! Plugins in Python: componentize-py puts CPython and the sources into one component.
 
+use std::path::PathBuf;
+
 use super::super::project::PluginFile;
-use super::super::toolchain;
+use super::super::toolchain::{self, Tools};
 use super::{Place, component, run};
 use crate::error::{Error, Result};
 
@@ -9,10 +11,22 @@ const REQUIREMENTS: &str = include_str!("../../../../../sdk/python/toolchain/req
 /// The package is a program without a module of its own that could be run.
 const COMPONENTIZE: &str = "import sys, componentize_py; sys.exit(componentize_py.script())";
 
+/// Where componentize-py is.
+///
+/// # Errors
+/// If it can't be had.
+pub fn programs() -> Result<PathBuf> {
+    Ok(tools()?.0.join("bin"))
+}
+
+fn tools() -> Result<Tools> {
+    toolchain::python("python", REQUIREMENTS)
+}
+
 /// # Errors
 /// If there is no toolchain, or `plugin.py` can't be imported.
 pub fn build(place: &Place, file: &PluginFile) -> Result<()> {
-    let tools = toolchain::python("python", REQUIREMENTS)?;
+    let tools = tools()?;
     let wit = place.build.join("wit");
     component::cut(&place.sdk.join("wit"), &wit, file.world(), &file.grants)?;
     // Otherwise the packages of this machine's Python would be part of the component.

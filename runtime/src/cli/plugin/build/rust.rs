@@ -13,6 +13,16 @@ use crate::error::{Error, Result};
 const WORKSPACE_PROFILE: &str = "plugin";
 const PROFILE: &str = "release";
 
+/// Where Rust's own programs are; its target for plugins is added.
+///
+/// # Errors
+/// If there is no Rust, or no such target.
+pub fn programs() -> Result<PathBuf> {
+    let rust = Rust::find(Path::new("."))?;
+    rust.toolchain()?;
+    Ok(rust.programs())
+}
+
 /// Builds the package `name` in `dir`, and says where the component is.
 ///
 /// # Errors

@@ -76,13 +76,6 @@ impl Tools {
         command.env("PYTHONPATH", &self.0).env("PYTHONNOUSERSITE", "1").arg("-B");
         command
     }
-
-    /// Python that runs a module of this toolchain.
-    pub fn module(&self, module: &str) -> Command {
-        let mut command = self.python();
-        command.args(["-m", module]);
-        command
-    }
 }
 
 /// The toolchain's directory, made by `install` if it is not there.

@@ -72,6 +72,11 @@ impl Rust {
         })
     }
 
+    /// Where its programs are.
+    pub fn programs(&self) -> PathBuf {
+        self.sysroot.join("bin")
+    }
+
     fn has_target(&self) -> bool {
         self.rustlib().join(TARGET).join("lib").is_dir()
     }
