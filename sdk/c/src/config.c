@@ -30,9 +30,9 @@ static const char *found_text(millrace_arena *arena, const millrace_json *json) 
         return millrace_format(arena, "integer `%s`", json->text.bytes);
     }
     millrace_json_double(json, &number);
-    const char *text = millrace_double_text(arena, number);
-    const char *point = strchr(text, '.') == NULL ? ".0" : "";
-    return millrace_format(arena, "floating point `%s%s`", text, point);
+    return millrace_format(
+        arena, "floating point `%s`", millrace_json_double_text(arena, number)
+    );
 }
 
 static void invalid(

@@ -434,14 +434,15 @@ static bool skip_text(millrace_scanner *scanner) {
         if (at_end(scanner)) {
             return wrong(scanner, "EOF while parsing a string");
         }
-        char byte = *scanner->at_++;
-        if (byte == '"') {
-            return true;
-        }
-        if (byte != '\\') {
+        char byte = *scanner->at_;
+        if (byte != '"' && byte != '\\') {
             return wrong(
                 scanner, "control character (\\u0000-\\u001F) found while parsing a string"
             );
+        }
+        scanner->at_++;
+        if (byte == '"') {
+            return true;
         }
         char escaped = '\0';
         unsigned unit = 0;
@@ -484,7 +485,7 @@ bool millrace_scan_item(millrace_scanner *scanner, bool first, bool *more) {
     return *scanner->at_ == ']' ? wrong_next(scanner, "trailing comma") : true;
 }
 
-bool millrace_scan_member(millrace_scanner *scanner, bool first, millrace_text *name, bool *more) {
+bool millrace_scan_name(millrace_scanner *scanner, bool first, millrace_text *name, bool *more) {
     skip_space(scanner);
     if (at_end(scanner)) {
         return wrong_next(scanner, "EOF while parsing an object");
@@ -510,9 +511,10 @@ bool millrace_scan_member(millrace_scanner *scanner, bool first, millrace_text *
     if (*scanner->at_ != '"') {
         return wrong_next(scanner, "key must be a string");
     }
-    if (!millrace_scan_text(scanner, name)) {
-        return false;
-    }
+    return millrace_scan_text(scanner, name);
+}
+
+bool millrace_scan_colon(millrace_scanner *scanner) {
     skip_space(scanner);
     if (at_end(scanner)) {
         return wrong_next(scanner, "EOF while parsing an object");
@@ -524,59 +526,134 @@ bool millrace_scan_member(millrace_scanner *scanner, bool first, millrace_text *
     return true;
 }
 
-static bool skip_value(millrace_scanner *scanner, int depth);
-
-static bool skip_members(millrace_scanner *scanner, bool object, int depth) {
-    if (depth == MILLRACE_JSON_DEPTH_MAX) {
-        return wrong_next(scanner, "recursion limit exceeded");
+/* Goes past a number; that it may be too large does not matter. */
+static bool skip_number(millrace_scanner *scanner) {
+    static const char *const invalid = "invalid number";
+    scanner->at_ += *scanner->at_ == '-';
+    char first = next_byte(scanner);
+    scanner->at_ += !at_end(scanner);
+    if (!is_digit(first)) {
+        return wrong(scanner, invalid);
     }
-    scanner->at_++;
-    for (bool first = true;; first = false) {
-        bool more = true;
-        millrace_text name;
-        if (object ? !millrace_scan_member(scanner, first, &name, &more)
-                   : !millrace_scan_item(scanner, first, &more)) {
-            return false;
+    if (first == '0' && is_digit(next_byte(scanner))) {
+        return wrong_next(scanner, invalid);
+    }
+    while (is_digit(next_byte(scanner))) {
+        scanner->at_++;
+    }
+    if (next_byte(scanner) == '.') {
+        scanner->at_++;
+        if (!is_digit(next_byte(scanner))) {
+            return wrong_next(scanner, invalid);
         }
-        if (!more) {
-            return true;
-        }
-        if (!skip_value(scanner, depth + 1)) {
-            return false;
+        while (is_digit(next_byte(scanner))) {
+            scanner->at_++;
         }
     }
+    if (next_byte(scanner) == 'e' || next_byte(scanner) == 'E') {
+        scanner->at_++;
+        scanner->at_ += next_byte(scanner) == '+' || next_byte(scanner) == '-';
+        char digit = next_byte(scanner);
+        scanner->at_ += !at_end(scanner);
+        if (!is_digit(digit)) {
+            return wrong(scanner, invalid);
+        }
+        while (is_digit(next_byte(scanner))) {
+            scanner->at_++;
+        }
+    }
+    return true;
 }
 
-static bool skip_value(millrace_scanner *scanner, int depth) {
-    millrace_json_kind kind;
+/* Goes past a value that is no list or object. */
+static bool skip_scalar(millrace_scanner *scanner, millrace_json_kind kind) {
     bool boolean = false;
-    number_parts parts;
-    if (!millrace_scan_kind(scanner, &kind)) {
-        return false;
-    }
     switch (kind) {
     case MILLRACE_JSON_NULL:
         return millrace_scan_null(scanner);
     case MILLRACE_JSON_BOOLEAN:
         return millrace_scan_bool(scanner, &boolean);
     case MILLRACE_JSON_NUMBER:
-        return scan_number(scanner, &parts);
+        return skip_number(scanner);
     case MILLRACE_JSON_TEXT:
         return skip_text(scanner);
     case MILLRACE_JSON_LIST:
-        return skip_members(scanner, false, depth);
     case MILLRACE_JSON_OBJECT:
-        return skip_members(scanner, true, depth);
+        break;
     }
     return false;
+}
+
+/* Enters a list or object that is skipped. There may be any number of them within one another, so
+ * they are on a stack of our own. */
+static void push_frame(millrace_scanner *scanner, size_t depth, char frame) {
+    if (depth == scanner->frames_size_) {
+        size_t size = depth == 0 ? 64 : depth * 2;
+        scanner->frames_ = arena_grow(scanner->arena_, scanner->frames_, depth, size);
+        scanner->frames_size_ = size;
+    }
+    scanner->frames_[depth] = frame;
+}
+
+/* Goes past the name and colon of a member. */
+static bool skip_name(millrace_scanner *scanner) {
+    skip_space(scanner);
+    if (at_end(scanner)) {
+        return wrong_next(scanner, "EOF while parsing an object");
+    }
+    if (*scanner->at_ != '"') {
+        return wrong_next(scanner, "key must be a string");
+    }
+    return skip_text(scanner) && millrace_scan_colon(scanner);
+}
+
+/* Leaves all lists and objects that end here, and goes to the next value of the one that doesn't.
+ * `value` says whether a value comes before. */
+static bool leave_frames(millrace_scanner *scanner, size_t *depth, bool value) {
+    while (*depth > 0) {
+        bool list = scanner->frames_[*depth - 1] == '[';
+        skip_space(scanner);
+        if (at_end(scanner)) {
+            return wrong_next(
+                scanner, list ? "EOF while parsing a list" : "EOF while parsing an object"
+            );
+        }
+        char next = *scanner->at_;
+        if (next != (list ? ']' : '}')) {
+            if (value && next != ',') {
+                return wrong_next(scanner, list ? "expected `,` or `]`" : "expected `,` or `}`");
+            }
+            scanner->at_ += value;
+            return list || skip_name(scanner);
+        }
+        scanner->at_++;
+        *depth -= 1;
+        value = true;
+    }
+    return true;
 }
 
 bool millrace_scan_skip(millrace_scanner *scanner, millrace_text *source) {
     skip_space(scanner);
     const char *start = scanner->at_;
-    if (!skip_value(scanner, 0)) {
-        return false;
-    }
+    size_t depth = 0;
+    do {
+        millrace_json_kind kind;
+        if (!millrace_scan_kind(scanner, &kind)) {
+            return false;
+        }
+        bool nested = kind == MILLRACE_JSON_LIST || kind == MILLRACE_JSON_OBJECT;
+        if (nested) {
+            push_frame(scanner, depth, *scanner->at_);
+            depth++;
+            scanner->at_++;
+        } else if (!skip_scalar(scanner, kind)) {
+            return false;
+        }
+        if (!leave_frames(scanner, &depth, !nested)) {
+            return false;
+        }
+    } while (depth > 0);
     *source = (millrace_text){start, (size_t)(scanner->at_ - start)};
     return true;
 }
@@ -606,13 +683,17 @@ static bool parse_items(millrace_scanner *scanner, millrace_json *value, int dep
         bool more = true;
         millrace_text name = {"", 0};
         bool first = value->count == 0;
-        if (object ? !millrace_scan_member(scanner, first, &name, &more)
+        if (object ? !millrace_scan_name(scanner, first, &name, &more)
                    : !millrace_scan_item(scanner, first, &more)) {
             return false;
         }
         if (!more) {
             value->items = items;
             return true;
+        }
+        name = kept(scanner, name);
+        if (object && !millrace_scan_colon(scanner)) {
+            return false;
         }
         if (value->count == capacity) {
             size_t grown = capacity == 0 ? 8 : capacity * 2;
@@ -621,7 +702,7 @@ static bool parse_items(millrace_scanner *scanner, millrace_json *value, int dep
             capacity = grown;
         }
         millrace_json *item = &items[value->count++];
-        *item = (millrace_json){.name = kept(scanner, name)};
+        *item = (millrace_json){.name = name};
         if (!parse_value(scanner, item, depth + 1)) {
             return false;
         }

@@ -44,8 +44,51 @@ double number_value(
 
 double millrace_parse_double(millrace_text number) { return slow_value(number); }
 
+/* The digits of a number, and the power of ten of the first of them. */
+typedef struct decimal {
+    bool negative;
+    int exponent;
+    int count;
+    char digits[24];
+} decimal;
+
+/* As few digits as name a number, which must be finite. */
+static decimal shortest(double number) {
+    decimal decimal = {.negative = signbit(number) != 0};
+    char text[32];
+    for (int precision = 0; precision < 17; precision++) {
+        snprintf(text, sizeof text, "%.*e", precision, fabs(number));
+        if (strtod(text, NULL) == fabs(number)) {
+            break;
+        }
+    }
+    char *mark = strchr(text, 'e');
+    decimal.exponent = (int)strtol(mark + 1, NULL, 10);
+    for (const char *at = text; at < mark; at++) {
+        if (*at != '.') {
+            decimal.digits[decimal.count++] = *at;
+        }
+    }
+    while (decimal.count > 1 && decimal.digits[decimal.count - 1] == '0') {
+        decimal.count--;
+    }
+    return decimal;
+}
+
 /* Room for the digits, sign and zeros of any double without an exponent. */
 #define DOUBLE_CHARS_MAX 400
+
+/* Writes a number without an exponent, and returns its end. */
+static char *put_plain(char *end, const decimal *decimal) {
+    int exponent = decimal->exponent;
+    for (int at = exponent < 0 ? exponent : 0; at <= exponent || at < decimal->count; at++) {
+        if (at == exponent + 1) {
+            *end++ = '.';
+        }
+        *end++ = at >= 0 && at < decimal->count ? decimal->digits[at] : '0';
+    }
+    return end;
+}
 
 const char *millrace_double_text(millrace_arena *arena, double number) {
     if (isnan(number)) {
@@ -54,36 +97,28 @@ const char *millrace_double_text(millrace_arena *arena, double number) {
     if (isinf(number)) {
         return number < 0 ? "-inf" : "inf";
     }
-    char digits[32];
-    for (int precision = 0; precision < 17; precision++) {
-        snprintf(digits, sizeof digits, "%.*e", precision, number);
-        if (strtod(digits, NULL) == number) {
-            break;
-        }
-    }
-    /* d.ddde+xx: take it apart. */
+    decimal decimal = shortest(number);
     char *text = millrace_alloc(arena, DOUBLE_CHARS_MAX);
     char *end = text;
-    const char *from = digits;
-    if (*from == '-') {
-        *end++ = *from++;
+    if (decimal.negative) {
+        *end++ = '-';
     }
-    char *mark = strchr(digits, 'e');
-    int exponent = (int)strtol(mark + 1, NULL, 10);
-    *mark = '\0';
-    int count = 0;
-    char plain[32];
-    for (; *from != '\0'; from++) {
-        if (*from != '.') {
-            plain[count++] = *from;
-        }
-    }
-    for (int at = exponent < 0 ? exponent : 0; at <= exponent || at < count; at++) {
-        if (at == exponent + 1) {
-            *end++ = '.';
-        }
-        *end++ = at >= 0 && at < count ? plain[at] : '0';
-    }
-    *end = '\0';
+    *put_plain(end, &decimal) = '\0';
     return text;
+}
+
+const char *millrace_json_double_text(millrace_arena *arena, double number) {
+    if (!isfinite(number)) {
+        return "null";
+    }
+    decimal decimal = shortest(number);
+    const char *sign = decimal.negative ? "-" : "";
+    if (decimal.exponent >= -5 && decimal.exponent < 16) {
+        const char *text = millrace_double_text(arena, number);
+        return strchr(text, '.') == NULL ? millrace_format(arena, "%s.0", text) : text;
+    }
+    return millrace_format(
+        arena, "%s%c%s%.*se%d", sign, decimal.digits[0], decimal.count > 1 ? "." : "",
+        decimal.count - 1, decimal.digits + 1, decimal.exponent
+    );
 }

@@ -54,6 +54,9 @@ bool millrace_json_double(const millrace_json *number, double *value);
 /* The double nearest to a decimal number as JSON writes it. */
 double millrace_parse_double(millrace_text number);
 
+/* A number as JSON writes it, in as few digits as name it: 0.1, 10000.0, 1e30. */
+const char *millrace_json_double_text(millrace_arena *arena, double number);
+
 /*
  * A text that is read value by value, without a tree and without memory for each value: for plugins
  * that parse rows. Functions return false at the first mistake, which millrace_scan_error words;
@@ -66,8 +69,10 @@ typedef struct millrace_scanner {
     const char *at_;
     const char *end_;
     const char *wrong_;
-    char *scratch_;
+    char *scratch_; /* for texts with escapes */
     size_t scratch_size_;
+    char *frames_; /* of lists and objects that are skipped */
+    size_t frames_size_;
 } millrace_scanner;
 
 /* A number that was read. */
@@ -101,8 +106,9 @@ void millrace_scan_enter(millrace_scanner *scanner);
  * true before the first. */
 bool millrace_scan_item(millrace_scanner *scanner, bool first, bool *more);
 
-/* Goes to the next value of the object that was entered, and reads its name. */
-bool millrace_scan_member(millrace_scanner *scanner, bool first, millrace_text *name, bool *more);
+/* Goes to the next name of the object that was entered, and reads it; then, to its value. */
+bool millrace_scan_name(millrace_scanner *scanner, bool first, millrace_text *name, bool *more);
+bool millrace_scan_colon(millrace_scanner *scanner);
 
 /* Goes past any value; `source` is the value as it was written. */
 bool millrace_scan_skip(millrace_scanner *scanner, millrace_text *source);
