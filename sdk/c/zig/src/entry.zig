@@ -1,0 +1,33 @@
+//! What the entry points of all worlds share.
+
+const c = @import("c");
+
+const fault = @import("fault.zig");
+const Start = @import("start.zig").Start;
+
+const StartFunction = fn (setup: [*c]c.millrace_start) callconv(.c) c.millrace_status;
+
+/// Calls the plugin's `start` and keeps what it returns.
+pub fn start(comptime Plugin: type) StartFunction {
+    return struct {
+        fn start(setup: [*c]c.millrace_start) callconv(.c) c.millrace_status {
+            const ours: *Start = @ptrCast(setup);
+            return fault.status(keep(Plugin, ours));
+        }
+    }.start;
+}
+
+/// The plugin that `start` returned.
+pub fn plugin(comptime Plugin: type, kept: ?*anyopaque) *Plugin {
+    return @ptrCast(@alignCast(kept.?));
+}
+
+fn keep(comptime Plugin: type, setup: *Start) !void {
+    const kept = try setup.allocator().create(Plugin);
+    kept.* = Plugin.start(setup) catch |err| {
+        // The mistakes say it better than the error does.
+        if (setup.mistakes() > 0) return;
+        return err;
+    };
+    setup.plugin = if (@sizeOf(Plugin) == 0) @ptrCast(setup) else kept;
+}
