@@ -3,6 +3,7 @@
 const std = @import("std");
 const c = @import("c");
 
+const as = @import("layout.zig").as;
 const Arena = @import("arena.zig").Arena;
 const Column = @import("column.zig").Column;
 const types = @import("types.zig");
@@ -12,12 +13,11 @@ const Type = types.Type;
 /// of these. Numbers are not copied: take them from the call's arena.
 pub fn columnOf(arena: *Arena, values: anytype) !Column {
     const Value = std.meta.Elem(@TypeOf(values));
-    const type_of = Type.of(Value);
+    const type_of: Type = comptime .of(Value);
+    if (type_of.kind == .utf8) return columnOfTexts(arena, type_of, values);
     if (@typeInfo(Value) != .optional) {
-        if (type_of.kind == .utf8) return columnOfTexts(arena, type_of, values);
         return columnOfType(arena, type_of, values.ptr, null, values.len);
     }
-    if (type_of.kind == .utf8) return columnOfTexts(arena, type_of, values);
     const Present = @typeInfo(Value).optional.child;
     const present = try arena.allocator().alloc(Present, values.len);
     const valid = try arena.allocator().alloc(bool, values.len);
@@ -47,7 +47,8 @@ fn columnOfType(
     length: usize,
 ) Column {
     const flags: ?[*]const bool = if (valid) |all| all.ptr else null;
-    return @bitCast(c.millrace_column_of(arena.handle(), @bitCast(of), values, flags, length));
+    const of_c = as(c.millrace_type, of);
+    return as(Column, c.millrace_column_of(arena.handle(), of_c, values, flags, length));
 }
 
 /// Texts are copied into one buffer.
@@ -118,6 +119,11 @@ pub fn ColumnBuffer(comptime Row: type) type {
 
         pub inline fn append(self: *Self, row: Row) !void {
             try self.rows.append(self.arena.allocator(), row);
+        }
+
+        /// Where the capacity is known to suffice.
+        pub inline fn appendAssumeCapacity(self: *Self, row: Row) void {
+            self.rows.appendAssumeCapacity(row);
         }
 
         /// The columns, in the order of the fields.
@@ -204,7 +210,7 @@ pub const Builder = opaque {
 
     /// All rows as a column. The builder is then of no use.
     pub fn finish(self: *Builder) Column {
-        return @bitCast(c.millrace_builder_finish(self.handle()));
+        return as(Column, c.millrace_builder_finish(self.handle()));
     }
 
     fn handle(self: *Builder) *c.millrace_builder {
