@@ -20,12 +20,15 @@ const CLOSE = 0x7d;
 
 const INTEGER = /-?(?:0|[1-9]\d*)(?![\d.eE])/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\d.eE])/y;
-const CONTROL = /[\x00-\x1f]/;
+/** Neither escapes nor control characters, and no character of more than a byte. */
+const PLAIN = /^[\x20-\x5b\x5d-\x7f]*$/;
 
 let row = "";
 let at = 0;
-/** Whether there is neither an escape nor a control character in the row. */
+/** Whether every text of the row ends at its next quote, and is what stands between. */
 let plain = false;
+/** Whether the last number was written without a fraction and an exponent. */
+let whole = false;
 
 /** What the parser itself says against a row. */
 export class SyntaxProblem extends Error {}
@@ -34,14 +37,15 @@ export class SyntaxProblem extends Error {}
 export class TypeProblem extends Error {}
 
 /** Takes up the next row. */
-export function open(text: string, hasNoControl: boolean) {
+export function open(text: string, isKnownPlain: boolean) {
   row = text;
   at = 0;
-  plain = !row.includes("\\") && (hasNoControl || !CONTROL.test(row));
+  plain = isKnownPlain || PLAIN.test(row);
 }
 
-export function hasControl(text: string): boolean {
-  return CONTROL.test(text);
+/** Whether no text in this JSON needs more than a slice. */
+export function isPlain(json: string): boolean {
+  return PLAIN.test(json);
 }
 
 /** Goes to the row's object. */
@@ -93,6 +97,14 @@ export function end() {
 
 /** A text, as a binary string; null for null. */
 export function text(expected: string): string | null {
+  if (plain && row.charCodeAt(at) === QUOTE) {
+    const end = row.indexOf('"', at + 1);
+    if (end !== -1) {
+      const value = row.slice(at + 1, end);
+      at = end + 1;
+      return value;
+    }
+  }
   const c = next();
   return c === QUOTE ? string() : wrong(c, expected);
 }
@@ -110,10 +122,10 @@ export function number(expected: string): string | null {
   return isNumber(c) ? digits() : wrong(c, expected);
 }
 
-/** Whether it was written without a fraction and an exponent, and fits 64 bits. */
+/** Whether the number that was just read is an integer of 64 bits to the parser. */
 export function isInteger(written: string): boolean {
-  if (written.length < 19) return !/[.eE]/.test(written) && written !== "-0";
-  if (/[.eE]/.test(written)) return false;
+  if (!whole) return false;
+  if (written.length < 19) return written !== "-0";
   const value = BigInt(written);
   return value >= -(2n ** 63n) && value < 2n ** 64n;
 }
@@ -211,12 +223,14 @@ function word<T>(letters: string, value: T): T {
 function digits(): string {
   const start = at;
   INTEGER.lastIndex = at;
-  const pattern = INTEGER.test(row) ? INTEGER : NUMBER;
-  if (pattern === NUMBER) {
+  whole = INTEGER.test(row);
+  if (whole) {
+    at = INTEGER.lastIndex;
+  } else {
     NUMBER.lastIndex = at;
     if (!NUMBER.test(row)) throw noNumber();
+    at = NUMBER.lastIndex;
   }
-  at = pattern.lastIndex;
   return row.slice(start, at);
 }
 

@@ -16,7 +16,7 @@ import {
 } from "millrace";
 
 import { Config, resolve } from "./config.js";
-import { hasControl } from "./json.js";
+import { isPlain } from "./json.js";
 import { refusal } from "./problem.js";
 import { Table } from "./table.js";
 
@@ -50,8 +50,8 @@ function parse(table: Table, column: string, batch: Batch, out: Output) {
   const raw = batch.columns[0] as TextColumn;
   const isText = raw.type.kind === "utf8";
   const whole = utf8.binaryString(raw.data);
-  const hasNoControl = !hasControl(whole);
-  const isValid = isText || utf8.isAscii(whole);
+  const allPlain = isPlain(whole);
+  const allValid = isText || allPlain || utf8.isAscii(whole);
   const { offsets } = raw;
   const taken = new Uint32Array(batch.length);
   let count = 0;
@@ -61,11 +61,11 @@ function parse(table: Table, column: string, batch: Batch, out: Output) {
       continue;
     }
     const text = whole.slice(offsets[row], offsets[row + 1]);
-    if (!isValid && !isUtf8(text)) {
+    if (!allValid && !isUtf8(text)) {
       out.refuse(row, refusal("malformed", column, "not UTF-8"));
       continue;
     }
-    const refused = table.push(text, hasNoControl);
+    const refused = table.push(text, allPlain);
     if (refused === null) taken[count++] = row;
     else out.refuse(row, refused);
   }

@@ -29,12 +29,12 @@ export class Table {
   }
 
   /** Adds the row that `text` holds, or says why it is refused. */
-  push(text: string, hasNoControl: boolean): RowError | null {
+  push(text: string, isPlain: boolean): RowError | null {
     const { row, declared } = this;
     row.fill(undefined);
     this.column = null;
     try {
-      this.read(text, hasNoControl);
+      this.read(text, isPlain);
       for (let at = 0; at < declared.length; at++) {
         const { nullable, name } = declared[at];
         if (row[at] === null || row[at] === undefined) {
@@ -62,9 +62,9 @@ export class Table {
   /** The column whose value is being read. */
   private column: string | null = null;
 
-  private read(text: string, hasNoControl: boolean) {
+  private read(text: string, isPlain: boolean) {
     const { declared, row, written } = this;
-    json.open(text, hasNoControl);
+    json.open(text, isPlain);
     json.openObject();
     let isFirst = true;
     for (let expected = 0; ; isFirst = false) {
