@@ -12,3 +12,9 @@ export type Values = Column | ArrayLike<unknown>;
 
 /** A column of this type. Throws what is not of the type. */
 export function columnOf(type: DataType, values: Values): Column;
+
+/**
+ * A column of texts or bytes from binary strings, which have a character for each byte; null for
+ * what is missing. Those of texts must be UTF-8.
+ */
+export function columnOfBinary(type: DataType, binaries: ArrayLike<string | null>): Column;

@@ -56,6 +56,23 @@ export function columnOf(type, values) {
   }
 }
 
+/** A column of texts or bytes from binary strings, which have a character for each byte. */
+export function columnOfBinary(type, binaries) {
+  const { length } = binaries;
+  const [nullCount, validity] = validityOf(binaries);
+  const offsets = new Int32Array(length + 1);
+  let end = 0;
+  for (let row = 0; row < length; row++) {
+    const value = binaries[row];
+    if (typeof value === "string") end += value.length;
+    offsets[row + 1] = end;
+  }
+  if (end > INT32_MAX) throw new RangeError("more than 2 GiB of bytes in a column");
+  // Joining takes what is missing for the empty text.
+  const Column = type.kind === "utf8" ? TextColumn : BinaryColumn;
+  return new Column(type, length, nullCount, validity, offsets, bytesOf(binaries.join("")));
+}
+
 /** How many values are missing, and a bit for each that is there. */
 function validityOf(values) {
   if (ArrayBuffer.isView(values)) return [0, NO_BYTES];

@@ -1,7 +1,7 @@
 /** Write Millrace plugins in JavaScript and TypeScript. */
 
 export { Batch, type Row } from "./batch.js";
-export { columnOf, type Values } from "./build.js";
+export { columnOf, columnOfBinary, type Values } from "./build.js";
 export * as clock from "./clock.js";
 export * as codec from "./codec.js";
 export type { Codec } from "./codec.js";

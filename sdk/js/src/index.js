@@ -1,7 +1,7 @@
 // Write Millrace plugins in JavaScript and TypeScript.
 
 export { Batch } from "./batch.js";
-export { columnOf } from "./build.js";
+export { columnOf, columnOfBinary } from "./build.js";
 export * as clock from "./clock.js";
 export * as codec from "./codec.js";
 export * as config from "./config.js";
