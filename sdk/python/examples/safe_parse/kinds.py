@@ -208,7 +208,7 @@ def whole(value: Any) -> int:
         raise WrongType
     if isinstance(value, int) and value < _INT64_END:
         return value
-    if value == 0:
+    if str(value) == "-0.0":
         return 0
     if abs(value) >= _INT64_END:
         raise Refusal("out_of_range", f"{scientific(float(value))} does not fit int64")

@@ -54,7 +54,8 @@ class SafeParse(Transform[Config]):
     def process(self, batch: Batch, out: Output) -> None:
         rows, columns, refused = self.table.parse(texts(batch, self.raw))
         for row, refusal in refused:
-            out.error(row, refusal.code, refusal.message, refusal.column or self.raw)
+            column = self.raw if refusal.column is None else refusal.column
+            out.error(row, refusal.code, refusal.message, column)
         if len(rows) == len(batch):
             out.all("main", columns)
         else:

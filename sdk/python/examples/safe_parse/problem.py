@@ -1,5 +1,7 @@
 """Why a row is refused."""
 
+from math import copysign
+
 #: How much of a value or a parser's message is repeated in a refusal.
 MESSAGE_CHARS_MAX = 200
 
@@ -42,7 +44,7 @@ def plain(number: float) -> str:
     else:
         padded = digits.rjust(1 - exponent, "0")
         text = f"{padded[:exponent]}.{padded[exponent:]}"
-    return f"-{text}" if number < 0 else text
+    return f"-{text}" if copysign(1, number) < 0 else text
 
 
 def scientific(number: float) -> str:
@@ -57,7 +59,9 @@ def as_json(number: float) -> str:
     """A number as JSON writes it."""
     digits, exponent = _digits(number)
     point = len(digits) + exponent
-    if not -5 < point <= 16:
+    if point > 16:
+        return scientific(number).replace("e", "e+")
+    if point <= -5:
         return scientific(number)
     text = plain(number)
     return text if "." in text else f"{text}.0"

@@ -15,6 +15,7 @@ _HEX = re.compile(rb"[0-9a-fA-F]{4}")
 _ESCAPES = dict(zip(b'"\\/bfnrt', '"\\/\b\f\n\r\t'))
 _UINT64_MAX = 2**64 - 1
 
+EOF = "EOF while parsing a value"
 OUT_OF_RANGE = "number out of range"
 
 
@@ -65,7 +66,7 @@ class Scanner:
         for expected in rest:
             byte = self.next()
             if byte is None:
-                raise self.wrong("EOF while parsing a value")
+                raise self.wrong(EOF)
             if byte != expected:
                 raise self.wrong("expected ident")
 
@@ -87,14 +88,15 @@ class Scanner:
                     message = "control character (\\u0000-\\u001F) found while parsing a string"
                     raise self.wrong(message)
 
-    def number(self) -> int | float:
-        """A number; what is no int64 or uint64 is a float. OutOfRange if it is too large."""
+    def number(self, at_end: str = EOF) -> int | float:
+        """A number; what is no int64 or uint64 is a float. OutOfRange if it is too large;
+        `at_end` is the message if the text ends within it."""
         start = self.at
         negative = self.peek() == 0x2D
         self.at += negative
         first = self.next()
         if first is None:
-            raise self.wrong("EOF while parsing a value")
+            raise self.wrong(at_end)
         if first not in b"0123456789":
             raise self.wrong("invalid number")
         if first == 0x30:
@@ -109,7 +111,7 @@ class Scanner:
             end = self._match(_DIGITS)
             if end == self.at:
                 if self.peek() is None:
-                    raise self.wrong_here("EOF while parsing a value")
+                    raise self.wrong_here(at_end)
                 raise self.wrong_here("invalid number")
             self.at = end
         if self.peek() in (0x65, 0x45):
@@ -119,7 +121,7 @@ class Scanner:
                 self.at += 1
             byte = self.next()
             if byte is None:
-                raise self.wrong("EOF while parsing a value")
+                raise self.wrong(at_end)
             if byte not in b"0123456789":
                 raise self.wrong("invalid number")
             self.at = self._match(_DIGITS)
@@ -131,7 +133,7 @@ class Scanner:
                 return number
         value = float(text)
         if value in (float("inf"), float("-inf")):
-            raise OutOfRange(OUT_OF_RANGE)
+            raise OutOfRange(OUT_OF_RANGE + self.place())
         return value
 
     def skip(self) -> None:
@@ -141,7 +143,7 @@ class Scanner:
             byte = self.space()
             match byte:
                 case None:
-                    raise self.wrong_here("EOF while parsing a value")
+                    raise self.wrong_here(EOF)
                 case 0x6E:
                     self.at += 1
                     self.ident(b"ull")
@@ -232,7 +234,7 @@ class Scanner:
 
     def _skip_number(self) -> None:
         try:
-            self.number()
+            self.number(at_end="invalid number")
         except OutOfRange:
             return
 
