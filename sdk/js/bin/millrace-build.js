@@ -25,7 +25,10 @@ mkdirSync(wit, { recursive: true });
 cpSync(join(sdk, "wit"), wit, { recursive: true });
 const imports = [...(world === "keyed" ? ["state"] : []), ...grants].map((i) => `import ${i};`);
 const lines = [...imports, `export ${EXPORTS[world]};`].map((line) => `    ${line}\n`).join("");
-writeFileSync(join(wit, "build.wit"), `package millrace:plugin@0.1.0;\n\nworld build {\n${lines}}\n`);
+writeFileSync(
+  join(wit, "build.wit"),
+  `package millrace:plugin@0.1.0;\n\nworld build {\n${lines}}\n`,
+);
 
 const entry = existsSync("src/plugin.ts") ? "src/plugin.ts" : "src/plugin.js";
 const bundle = join("build", "plugin.js");
@@ -49,7 +52,9 @@ function setting(key, fallback) {
 
 /** Runs a tool of the project's own. */
 function run(tool, args) {
-  const { status, error } = spawnSync(join("node_modules", ".bin", tool), args, { stdio: "inherit" });
+  const { status, error } = spawnSync(join("node_modules", ".bin", tool), args, {
+    stdio: "inherit",
+  });
   if (status === 0) return;
   console.error(error === undefined ? `${tool} failed` : `${error.message}: run npm install`);
   process.exit(1);

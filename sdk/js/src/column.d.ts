@@ -45,8 +45,9 @@ export type NumberArray =
   | Float64Array;
 
 /** Of the kinds `int64`, `uint64`, `time64`, `timestamp` and `duration`. */
-export interface BigIntColumn<A extends BigInt64Array | BigUint64Array = BigInt64Array>
-  extends ColumnOf<bigint> {
+export interface BigIntColumn<
+  A extends BigInt64Array | BigUint64Array = BigInt64Array,
+> extends ColumnOf<bigint> {
   /** One integer per row, without a copy. */
   readonly values: A;
   /** The same as two integers of 32 bits per row, the lower one first; quicker than `values`. */
@@ -67,10 +68,7 @@ export interface DecimalColumn extends ColumnOf<bigint, Decimal128> {
 
 /** Any column with numbers, of whatever precision. */
 export type NumericColumn =
-  | NumberColumn
-  | BigIntColumn
-  | BigIntColumn<BigUint64Array>
-  | DecimalColumn;
+  NumberColumn | BigIntColumn | BigIntColumn<BigUint64Array> | DecimalColumn;
 
 export interface BooleanColumn extends ColumnOf<boolean> {
   /** One bit per row, the lowest first. */

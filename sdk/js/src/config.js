@@ -11,9 +11,12 @@ class Shape {
   }
 
   optional() {
-    return new Shape((value, path, errors) => {
-      return value === null ? undefined : this.read(value, path, errors);
-    }, () => undefined);
+    return new Shape(
+      (value, path, errors) => {
+        return value === null ? undefined : this.read(value, path, errors);
+      },
+      () => undefined,
+    );
   }
 
   default(value) {

@@ -27,7 +27,9 @@ export class ConfigErrors extends Error {
   }
 
   get message() {
-    return this.errors.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join("; ");
+    return this.errors
+      .map(({ path, message }) => (path ? `${path}: ${message}` : message))
+      .join("; ");
   }
 
   push(path, message) {

@@ -40,7 +40,17 @@ const CASES = [
   [types.duration, [7n]],
   [types.list(types.int64), [[1n, null], null, []]],
   [entry, [{ n: 1, tags: ["a", null] }, null, { n: null, tags: null }]],
-  [types.map(types.utf8, types.int64), [[["a", 1n], ["b", null]], null, []]],
+  [
+    types.map(types.utf8, types.int64),
+    [
+      [
+        ["a", 1n],
+        ["b", null],
+      ],
+      null,
+      [],
+    ],
+  ],
   [types.list(types.list(entry)), [[[{ n: 1, tags: [] }], null], []]],
 ];
 

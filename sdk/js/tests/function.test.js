@@ -28,9 +28,23 @@ function summing(merge) {
 
 test("an aggregate is the same however its states are merged", () => {
   const rows = [[1], [2.5], [null]];
-  assert.equal(testing.aggregate(summing((a, b) => a + b), {}, [types.float64], rows), 3.5);
+  assert.equal(
+    testing.aggregate(
+      summing((a, b) => a + b),
+      {},
+      [types.float64],
+      rows,
+    ),
+    3.5,
+  );
   assert.throws(
-    () => testing.aggregate(summing((a, b) => a - b), {}, [types.float64], rows),
+    () =>
+      testing.aggregate(
+        summing((a, b) => a - b),
+        {},
+        [types.float64],
+        rows,
+      ),
     /all rows at once give 3.5, merged one by one/,
   );
 });

@@ -58,7 +58,13 @@ test("a timer of this batch comes between the rows that it belongs between", () 
   const { plugin, events } = recorder();
   plugin.rows([row("a", 10, { 1: 15, 2: 20 }), row("a", 20), row("b", 30, { 1: 31 })]);
   // A timer comes before the rows of its own time.
-  assert.deepEqual(events, ["a row 10", "a timer 1 event 15", "a timer 2 event 20", "a row 20", "b row 30"]);
+  assert.deepEqual(events, [
+    "a row 10",
+    "a timer 1 event 15",
+    "a timer 2 event 20",
+    "a row 20",
+    "b row 30",
+  ]);
   assert.equal(plugin.timers, 1);
   plugin.watermark(31);
   assert.equal(events.at(-1), "b timer 1 event 31");
@@ -78,7 +84,10 @@ test("due timers of the host and those set now are merged by time and id", () =>
   plugin.rows([row("a", 0, { 4: 10, 9: 20 })]);
   plugin.rows([row("a", 5, { 3: 10, 5: 10 }), row("a", 30)]);
   const timers = events.filter((event) => event.includes("timer"));
-  assert.deepEqual(timers, [3, 4, 5, 9].map((id) => `a timer ${id} event ${id === 9 ? 20 : 10}`));
+  assert.deepEqual(
+    timers,
+    [3, 4, 5, 9].map((id) => `a timer ${id} event ${id === 9 ? 20 : 10}`),
+  );
 });
 
 test("timers move and are cancelled", () => {
@@ -140,8 +149,14 @@ const CODECS = {
 for (const [name, [state, add]] of Object.entries(CODECS)) {
   test(`states are kept as ${name}`, () => {
     const plugin = new KeyedTest(appender(state, add), {}, INPUT, OPTIONS);
-    plugin.rows([{ user: "a", at: 1, set: "1" }, { user: "b", at: 2, set: "5" }]);
-    plugin.rows([{ user: "a", at: 3, set: "2" }, { user: "b", at: 4, set: null }]);
+    plugin.rows([
+      { user: "a", at: 1, set: "1" },
+      { user: "b", at: 2, set: "5" },
+    ]);
+    plugin.rows([
+      { user: "a", at: 3, set: "2" },
+      { user: "b", at: 4, set: null },
+    ]);
     plugin.rows([{ user: "a", at: 5, set: "3" }]);
     const seen = plugin.ports.main.map((out) => out.seen);
     assert.deepEqual(seen, ["1", "5", "1,2", "undefined", "1,2,3"]);
@@ -161,7 +176,10 @@ test("states are migrated one by one", () => {
   const old = appender(codec.text(), null, { migrate, readsVersions: [1] });
   const offsets = new Uint8Array(new Int32Array([0, 2, 2]).buffer);
   const nodes = [{ length: 2, nullCount: 1 }];
-  const { buffers } = old.migrate(1, { nodes, buffers: [new Uint8Array([1]), offsets, new Uint8Array(2)] });
+  const { buffers } = old.migrate(1, {
+    nodes,
+    buffers: [new Uint8Array([1]), offsets, new Uint8Array(2)],
+  });
   assert.deepEqual([...new Int32Array(buffers[1].slice().buffer)], [0, 3, 3]);
   assert.equal(String.fromCharCode(...buffers[2]), "1:2");
 });
@@ -190,7 +208,15 @@ test("large state is read and written piece by piece", () => {
   });
   new KeyedTest(large, {}, INPUT, OPTIONS).rows([row("a", 1)]);
   assert.deepEqual(seen, [
-    [{ n: 1 }, undefined, [[0x61, [2]], [0x62, { n: 1 }]], 1],
+    [
+      { n: 1 },
+      undefined,
+      [
+        [0x61, [2]],
+        [0x62, { n: 1 }],
+      ],
+      1,
+    ],
     [{ start: 1, end: 2 }, ["y"]],
   ]);
 });

@@ -126,7 +126,10 @@ test("an error in `start` is one of the configuration", () => {
 
 test("a set of texts finds rows by their bytes", () => {
   const texts = ["DE", null, "", "DÉ", "NG", "ED"];
-  const input = table({ t: types.utf8 }, texts.map((t) => ({ t })));
+  const input = table(
+    { t: types.utf8 },
+    texts.map((t) => ({ t })),
+  );
   const kept = (words, wanted) => {
     let found;
     const probe = plugin({

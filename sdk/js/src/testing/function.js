@@ -24,8 +24,18 @@ export function aggregate(fn, config, types, rows) {
   const evaluate = (states) => readColumns(unflatten(result), fn.evaluate(states))[0].get(0);
   return unwrapped(() => {
     const batch = batchOf(types, rows);
-    const whole = evaluate(fn.update(rows.map(() => 0), batch, states([null])));
-    const apart = fn.update(rows.map((_, at) => at), batch, states(rows.map(() => null)));
+    const whole = evaluate(
+      fn.update(
+        rows.map(() => 0),
+        batch,
+        states([null]),
+      ),
+    );
+    const apart = fn.update(
+      rows.map((_, at) => at),
+      batch,
+      states(rows.map(() => null)),
+    );
     const [column] = readColumns([field("state", binary)], apart);
     let merged = states([null]);
     for (const state of column.toArray().reverse()) merged = fn.merge(merged, states([state]));
@@ -43,7 +53,12 @@ function start(fn, config, types) {
 }
 
 function batchOf(types, rows) {
-  const columns = types.map((type, at) => columnOf(type, rows.map((row) => row[at])));
+  const columns = types.map((type, at) =>
+    columnOf(
+      type,
+      rows.map((row) => row[at]),
+    ),
+  );
   return { rows: rows.length, columns: writeColumns(columns) };
 }
 

@@ -80,7 +80,12 @@ export class KeyedTest {
         due.push(...own);
       }
       if (due.length === 0) return;
-      this._call(known.map(() => []), () => 0, known, due);
+      this._call(
+        known.map(() => []),
+        () => 0,
+        known,
+        due,
+      );
     }
   }
 
@@ -89,7 +94,10 @@ export class KeyedTest {
     const starts = ordered.map((_, at) => ordered.slice(0, at).flat().length);
     const keyRows = known.map((key) => this._keys[key].row);
     const table = new Table(this.schema, rows);
-    const stored = columnOf(binary, known.map((key) => this._keys[key].state));
+    const stored = columnOf(
+      binary,
+      known.map((key) => this._keys[key].state),
+    );
     use(this._memory, known);
     const output = unwrapped(() =>
       this.transformer.process({

@@ -15,7 +15,12 @@ export class Table {
   /** The columns with these names as they cross. */
   cross(names, rows = this.rows) {
     const { fields } = this.schema.select(names);
-    const columns = fields.map(({ name, type }) => columnOf(type, rows.map((row) => row[name])));
+    const columns = fields.map(({ name, type }) =>
+      columnOf(
+        type,
+        rows.map((row) => row[name]),
+      ),
+    );
     return writeColumns(columns);
   }
 }

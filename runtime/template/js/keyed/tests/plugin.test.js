@@ -21,7 +21,10 @@ test("rows are counted until the key is silent", () => {
     { user: "a", at: 90 * MINUTE },
   ]);
   // The rows of a key stand together.
-  assert.deepEqual(count.ports.main.map((row) => row.count), [1n, 2n, 1n, 1n]);
+  assert.deepEqual(
+    count.ports.main.map((row) => row.count),
+    [1n, 2n, 1n, 1n],
+  );
   count.watermark(200 * MINUTE);
   assert.equal(count.states, 0);
 });

@@ -10,9 +10,15 @@ import { transformer } from "../src/plugin.js";
 
 test("amounts above the limit are marked", () => {
   const amounts = [10, 100, 100.5, null];
-  const input = table({ amount: types.float64 }, amounts.map((amount) => ({ amount })));
+  const input = table(
+    { amount: types.float64 },
+    amounts.map((amount) => ({ amount })),
+  );
   const { ports, errors } = run(transformer, { limit: 100 }, input);
-  assert.deepEqual(ports.main.map((row) => row.large), [false, false, true, null]);
+  assert.deepEqual(
+    ports.main.map((row) => row.large),
+    [false, false, true, null],
+  );
   assert.deepEqual(errors, []);
 });
 

@@ -1,6 +1,12 @@
 // Amounts in one currency.
 
-import { type Batch, type DataType, type NumericColumn, type Output, type TextColumn } from "millrace";
+import {
+  type Batch,
+  type DataType,
+  type NumericColumn,
+  type Output,
+  type TextColumn,
+} from "millrace";
 
 import type { Codes } from "./codes.js";
 

@@ -1,6 +1,15 @@
 // The step's configuration, checked against the input and made into derivations.
 
-import { config, ConfigErrors, type DataType, type Field, field, type Infer, type Schema, types } from "millrace";
+import {
+  config,
+  ConfigErrors,
+  type DataType,
+  type Field,
+  field,
+  type Infer,
+  type Schema,
+  types,
+} from "millrace";
 
 import { Amount, isAmount } from "./amount.js";
 import { Codes } from "./codes.js";

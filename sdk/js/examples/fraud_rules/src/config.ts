@@ -2,7 +2,7 @@
 
 import { config, ConfigErrors, type DataType, type Infer, type Schema, textSet } from "millrace";
 
-import { type Condition, isNumber, type Outcome, Rule, type Test } from "./rule.js";
+import { type Condition, isNumber, Rule, type Test } from "./rule.js";
 
 /** The name of the rule that `max_amount` stands for. */
 const MAX_AMOUNT = "max_amount";
@@ -117,7 +117,7 @@ class Resolver {
       this.errors.push(path, "has no condition and would match every row; give one");
     }
     const reason = rule.reason ?? reasons.join(", ");
-    return new Rule(rule.name, rule.outcome as Outcome, reason, conditions);
+    return new Rule(rule.name, rule.outcome, reason, conditions);
   }
 
   number(path: string, test: Test): Condition[] {
@@ -164,7 +164,10 @@ class Resolver {
     if (field === undefined) {
       const names = this.input.names.join(", ");
       const advice = "`columns` can name another";
-      this.errors.push(path, `tests \`${name}\`, which the input lacks; it has ${names}; ${advice}`);
+      this.errors.push(
+        path,
+        `tests \`${name}\`, which the input lacks; it has ${names}; ${advice}`,
+      );
       return [];
     }
     if (!fits(field.type)) {

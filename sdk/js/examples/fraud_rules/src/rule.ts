@@ -1,6 +1,12 @@
 // One rule, and which rows it matches.
 
-import { type Batch, type DataType, type NumericColumn, type TextColumn, type TextSet } from "millrace";
+import {
+  type Batch,
+  type DataType,
+  type NumericColumn,
+  type TextColumn,
+  type TextSet,
+} from "millrace";
 
 /** Where a row goes that a rule matches. */
 export type Outcome = "fraud" | "review";

@@ -27,7 +27,11 @@ export function check(config: Config, input: Schema) {
   if (config.max_sum !== undefined && config.amount === undefined) {
     errors.push("max_sum", "needs `amount`, the column that is summed");
   }
-  if (config.flagged !== undefined && config.max_count === undefined && config.max_sum === undefined) {
+  if (
+    config.flagged !== undefined &&
+    config.max_count === undefined &&
+    config.max_sum === undefined
+  ) {
     errors.push("flagged", "needs a limit: `max_count` or `max_sum`");
   }
   if (config.flagged === MAIN) {

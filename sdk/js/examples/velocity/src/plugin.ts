@@ -1,15 +1,7 @@
 // Counts and sums the rows of each key within a sliding time; README.md of the plugin in Rust says
 // what for.
 
-import {
-  type Batch,
-  field,
-  keyed,
-  type KeyedBatch,
-  type Output,
-  type Port,
-  types,
-} from "millrace";
+import { type Batch, field, keyed, type KeyedBatch, type Output, type Port, types } from "millrace";
 
 import { check, Config, MAIN } from "./config.js";
 import * as window from "./window.js";
@@ -25,7 +17,8 @@ const ADDED: Port = {
 export const keyedTransformer = keyed({
   name: "velocity",
   version: "0.1.0",
-  summary: "Counts and sums the rows of each key within a sliding time, and flags what is above limits",
+  summary:
+    "Counts and sums the rows of each key within a sliding time, and flags what is above limits",
   config: Config,
   // There is one window at a time: a key's state is stored before that of the next is read.
   state: {
