@@ -28,9 +28,6 @@ from .columns import (
 from .times import days_of, microseconds_of
 from .types import DataType, Field
 
-#: What stands where there is no value.
-_ZEROS: dict[str, Any] = {"boolean": False, "utf8": "", "binary": b"", "decimal128": 0}
-
 
 def column_of(type: DataType, values: Iterable[Any] | Column[Any]) -> Column[Any]:
     """A column of these values, None where a row has none.
@@ -71,12 +68,9 @@ def column_of(type: DataType, values: Iterable[Any] | Column[Any]) -> Column[Any
 
 
 def decimals_of(type: DataType, unscaled: Sequence[int | None]) -> DecimalColumn:
-    """A column of decimals from integers: each number times 10 to the power of `type.scale`."""
+    """A column of decimals from integers: each number times 10 to the power of `type.scale`. As in
+    Arrow, nobody counts their digits."""
     null_count, validity, filled = _nulls(unscaled, 0)
-    end = 10**type.precision
-    for number in filled:
-        if not -end < number < end:
-            raise OverflowError(f"{number} has more than {type.precision} digits")
     data = b"".join([number.to_bytes(16, "little", signed=True) for number in filled])
     return DecimalColumn(type, len(filled), null_count, validity, data)
 
@@ -225,7 +219,8 @@ def columns_of(fields: Sequence[Field], rows: Sequence[Any]) -> list[Column[Any]
     if not fields:
         return []
     names = [field.name for field in fields]
-    nothing = (None,) * len(fields)
+    # Where there is no record, what may not be None is anything.
+    nothing = [None if field.nullable else _zero(field.type) for field in fields]
     known: dict[type, bool] = {}
 
     def parts(row: Any) -> Sequence[Any]:
@@ -249,6 +244,23 @@ def columns_of(fields: Sequence[Field], rows: Sequence[Any]) -> list[Column[Any]
     if len(by_column) != len(fields):
         raise ValueError(f"{len(by_column)} values in a row of {len(fields)}")
     return [_checked(field, values) for field, values in zip(fields, by_column)]
+
+
+def _zero(type: DataType) -> Any:
+    """Any value of a type."""
+    match type.name:
+        case "boolean":
+            return False
+        case "utf8":
+            return ""
+        case "binary" | "fixed_size_binary":
+            return bytes(type.size)
+        case "list_of" | "map_of":
+            return ()
+        case "struct_of":
+            return [None if field.nullable else _zero(field.type) for field in type.children]
+        case _:
+            return 0
 
 
 def _checked(field: Field, values: Sequence[Any]) -> Column[Any]:

@@ -12,7 +12,7 @@ comprehensions; `raw()` of a column of text gives the bytes of each value, undec
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
@@ -38,6 +38,10 @@ FORMATS = {
     "timestamp": "q",
     "duration": "q",
 }
+
+
+#: Room for all digits of 128 bits.
+_ANY_SIZE = Context(prec=40)
 
 
 class Column(Sequence["T | None"], Generic[T]):
@@ -355,9 +359,9 @@ class StructColumn(Column[dict[str, Any]]):
             child.encode(nodes, buffers)
 
 
-class MapColumn(Column[dict[Any, Any]]):
-    """Key-value pairs per row, as a dictionary. `keys` and `values` have those of all rows, one
-    after the other: should a row have a key twice, only they tell."""
+class MapColumn(Column[list[tuple[Any, Any]]]):
+    """A list of pairs of key and value per row; `dict(pairs)` makes a dictionary of one. `keys` and
+    `values` have those of all rows, one after the other."""
 
     #: Where each row's pairs begin in `keys` and `values`, and where the last ones end.
     offsets: memoryview[int]
@@ -379,14 +383,14 @@ class MapColumn(Column[dict[Any, Any]]):
         self.offsets = memoryview(offsets).cast("i")[: length + 1]
         self.keys, self.values = entries.children
 
-    def _all(self) -> Iterable[dict[Any, Any]]:
+    def _all(self) -> Iterable[list[tuple[Any, Any]]]:
         pairs = list(zip(self.keys.to_list(), self.values.to_list()))
         ends = self.offsets.tolist()
-        return [dict(pairs[start:end]) for start, end in pairwise(ends)]
+        return [pairs[start:end] for start, end in pairwise(ends)]
 
-    def _one(self, row: int) -> dict[Any, Any]:
+    def _one(self, row: int) -> list[tuple[Any, Any]]:
         pairs = range(self.offsets[row], self.offsets[row + 1])
-        return {self.keys[at]: self.values[at] for at in pairs}
+        return [(self.keys[at], self.values[at]) for at in pairs]
 
     def _encode_values(self, nodes: list[tuple[int, int]], buffers: list[bytes]) -> None:
         buffers.append(self._offsets)
@@ -395,8 +399,7 @@ class MapColumn(Column[dict[Any, Any]]):
 
 def decimal(unscaled: int, exponent: int) -> Decimal:
     """A decimal of any number of digits, exactly."""
-    digits = tuple(map(int, str(abs(unscaled))))
-    return Decimal((int(unscaled < 0), digits, exponent))
+    return Decimal(unscaled).scaleb(exponent, _ANY_SIZE)
 
 
 def decode(
