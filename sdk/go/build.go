@@ -70,30 +70,41 @@ func (b *BoolBuilder) Finish() *BoolColumn {
 	return NewBoolColumn(b.values).WithValidity(b.valid.finish(len(b.values)))
 }
 
-// validityBuilder remembers which rows are null, and costs nothing as long as none is.
+// validityBuilder remembers which rows are null, and costs nothing for those that are not.
 type validityBuilder struct {
-	// The numbers of the rows that are null, growing.
-	nulls []int
+	// One bit per row up to the last null, 1 where it is null.
+	bits  []byte
+	nulls int
 }
 
-func (b *validityBuilder) null(row int) { b.nulls = append(b.nulls, row) }
+func (b *validityBuilder) null(row int) {
+	for row>>3 >= len(b.bits) {
+		b.bits = append(b.bits, 0)
+	}
+	b.bits[row>>3] |= 1 << (row & 7)
+	b.nulls++
+}
 
 func (b *validityBuilder) truncate(rows int) {
-	for len(b.nulls) > 0 && b.nulls[len(b.nulls)-1] >= rows {
-		b.nulls = b.nulls[:len(b.nulls)-1]
+	for row := rows; row < len(b.bits)*8; row++ {
+		if bit(b.bits, row) {
+			b.bits[row>>3] &^= 1 << (row & 7)
+			b.nulls--
+		}
 	}
+	b.bits = b.bits[:min(len(b.bits), (rows+7)/8)]
 }
 
 func (b *validityBuilder) finish(rows int) Validity {
-	if len(b.nulls) == 0 {
+	if b.nulls == 0 {
 		return Validity{}
 	}
-	bits := make([]byte, (rows+7)/8)
-	for i := range bits {
-		bits[i] = 0xff
+	valid := make([]byte, (rows+7)/8)
+	for i := range valid {
+		valid[i] = 0xff
+		if i < len(b.bits) {
+			valid[i] = ^b.bits[i]
+		}
 	}
-	for _, row := range b.nulls {
-		bits[row>>3] &^= 1 << (row & 7)
-	}
-	return Validity{bits: bits, rows: rows, nulls: len(b.nulls)}
+	return Validity{bits: valid, rows: rows, nulls: b.nulls}
 }

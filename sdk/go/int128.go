@@ -73,7 +73,8 @@ func magnitude(hi, lo uint64) float64 {
 	if lo<<shift != 0 {
 		top |= 1
 	}
-	return math.Ldexp(float64(top), 64-shift)
+	// 2^(64 - shift), of which the product is exact.
+	return float64(top) * math.Float64frombits(uint64(1023+64-shift)<<52)
 }
 
 // Int128OfFloat is the number without its fraction: the nearest one there is for what is too

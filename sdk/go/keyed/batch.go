@@ -30,6 +30,12 @@ type Batch[S any] struct {
 func newBatch[S any](events events, stored *millrace.BinaryColumn) *Batch[S] {
 	b := &Batch[S]{events: events, stored: stored}
 	b.codec = codec.Of(&b.state)
+	// New states are about as long as the old ones, and rows make them longer.
+	old := 0
+	for key := range stored.Len() {
+		old += len(stored.Value(key))
+	}
+	b.states.Reserve(stored.Len(), old+old/8+16*events.rows.Rows())
 	b.resetter, _ = any(&b.state).(interface{ Reset() })
 	return b
 }
