@@ -31,8 +31,8 @@ static void next_chunk(millrace_arena *arena, size_t size) {
             return;
         }
     }
-    /* Chunks double, so that one of them soon has room for all that a call needs. */
-    size_t room = arena->size > CHUNK_SIZE_MIN ? arena->size : CHUNK_SIZE_MIN;
+    /* Chunks grow, so that one of them soon has room for all that a call needs. */
+    size_t room = arena->size / 2 > CHUNK_SIZE_MIN ? rounded(arena->size / 2) : CHUNK_SIZE_MIN;
     if (room < size) {
         room = size;
     }

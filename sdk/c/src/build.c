@@ -1,6 +1,7 @@
 #include "millrace/build.h"
 
 #include "arena.h"
+#include "copy.h"
 #include "wide.h"
 
 /* Columns hold at most as many bytes, and lists as many values, as 31 bits count. */
@@ -100,8 +101,8 @@ millrace_column millrace_column_of_texts(
     char *bytes = millrace_alloc(arena, size);
     char *end = bytes;
     for (size_t at = 0; at < length; at++) {
-        if (valid[at] && texts[at].length > 0) {
-            memcpy(end, texts[at].bytes, texts[at].length);
+        if (valid[at]) {
+            copy_bytes(end, texts[at].bytes, texts[at].length);
             end += texts[at].length;
         }
     }
@@ -337,7 +338,7 @@ void millrace_append_bytes(millrace_builder *builder, const void *bytes, size_t 
         if (length != builder->width) {
             millrace_fail("%zu bytes are appended to a column of %zu each", length, builder->width);
         }
-        memcpy(builder->values + builder->length * builder->width, bytes, length);
+        copy_bytes(builder->values + builder->length * builder->width, bytes, length);
         complete(builder, true);
         return;
     }
@@ -353,9 +354,7 @@ void millrace_append_bytes(millrace_builder *builder, const void *bytes, size_t 
         builder->values = arena_grow(builder->arena, builder->values, builder->size, size_max);
         builder->size_max = size_max;
     }
-    if (length > 0) {
-        memcpy(builder->values + builder->size, bytes, length);
-    }
+    copy_bytes(builder->values + builder->size, bytes, length);
     builder->size = size;
     builder->offsets[builder->length + 1] = (int32_t)size;
     complete(builder, true);
@@ -417,7 +416,7 @@ void millrace_append_row(millrace_builder *builder, const millrace_column *colum
         make_room(builder);
         size_t width = builder->width;
         const uint8_t *value = (const uint8_t *)column->values_ + row * width;
-        memcpy(builder->values + builder->length * width, value, width);
+        copy_bytes(builder->values + builder->length * width, value, width);
         complete(builder, true);
         break;
     }

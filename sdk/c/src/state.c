@@ -1,6 +1,7 @@
 #include "state.h"
 
 #include "arena.h"
+#include "copy.h"
 
 state state_at(const millrace_column *states, size_t row) {
     state state = {0};
@@ -12,28 +13,26 @@ state state_at(const millrace_column *states, size_t row) {
     return state;
 }
 
+/* A state that grows at all is likely to grow by a few rows more. */
+#define ROOM_BYTES 256
+
 /* Makes room for `size` bytes that may be written, with those that there are. */
 static void own(millrace_arena *arena, state *state, size_t size) {
-    if (state->own == NULL || size > state->capacity) {
-        /* A state that has grown once is likely to grow again. */
-        size_t capacity = state->own == NULL ? size + size / 2 : size * 2;
-        uint8_t *memory = millrace_alloc(arena, capacity);
-        size_t kept = state->length < size ? state->length : size;
-        if (kept > 0) {
-            memcpy(memory, state->bytes, kept);
-        }
-        state->own = memory;
-        state->bytes = memory;
-        state->capacity = capacity;
-    }
+    size_t capacity = size + size / 2 + ROOM_BYTES;
+    uint8_t *memory = millrace_alloc(arena, capacity);
+    copy_bytes(memory, state->bytes, state->length < size ? state->length : size);
+    state->own = memory;
+    state->bytes = memory;
+    state->capacity = capacity;
 }
 
 void *state_edit(millrace_arena *arena, state *state, size_t size) {
-    own(arena, state, size);
-    if (size > state->length) {
-        memset(state->own + state->length, 0, size - state->length);
+    if (state->own == NULL || size > state->capacity) {
+        own(arena, state, size);
     }
-    state->bytes = state->own;
+    if (size > state->length) {
+        zero_bytes(state->own + state->length, size - state->length);
+    }
     state->length = size;
     state->changed = true;
     return state->own;
@@ -42,9 +41,7 @@ void *state_edit(millrace_arena *arena, state *state, size_t size) {
 void state_set(millrace_arena *arena, state *state, const void *bytes, size_t length) {
     /* The bytes may be those of the state itself. */
     uint8_t *memory = millrace_alloc(arena, length);
-    if (length > 0) {
-        memcpy(memory, bytes, length);
-    }
+    copy_bytes(memory, bytes, length);
     *state = (struct state){memory, length, memory, length, true};
 }
 

@@ -1,5 +1,7 @@
 #include "cross.h"
 
+#include <stdlib.h>
+
 #include "../wide.h"
 
 millrace_arena call_arena;
@@ -336,16 +338,41 @@ millrace_plugin_types_row_error_t *cross_errors(const millrace_output *out) {
     return errors;
 }
 
-/* --- Memory and failures --- */
+/* --- Memory --- */
+
+/* What is special about the first memory that the host asks for in a call. */
+static struct {
+    bool begun;
+    void *parameters;
+} call;
+
+void end_call(bool freed) {
+    if (!freed) {
+        free(call.parameters);
+    }
+    call.parameters = NULL;
+    call.begun = false;
+    arena_reset(&call_arena);
+}
 
 /*
  * This takes the place of the weak definition of the bindings. All that the host hands over goes
- * into the memory of the call, aligned for any type, and is given back with it.
+ * into the memory of the call, aligned for any type, and is given back with it. But for the block of
+ * parameters, which the bindings give to free(): it is what a call asks for first.
  */
 EXPORT("cabi_realloc")
 void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size);
 
 void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size) {
     (void)align;
+    bool first = !call.begun;
+    call.begun = true;
+    if (first && size != 0 && size == parameter_block_size) {
+        call.parameters = malloc(size);
+        if (call.parameters == NULL) {
+            millrace_fail("out of memory: %zu bytes", size);
+        }
+        return call.parameters;
+    }
     return arena_grow(&call_arena, old_size == 0 ? NULL : old, old_size, size);
 }

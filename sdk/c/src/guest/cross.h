@@ -13,6 +13,14 @@ extern millrace_arena call_arena;
 /* Memory that lives as long as the instance. */
 extern millrace_arena instance_arena;
 
+/* Ends a call: all of its memory is given back at once. `freed` says whether the bindings have freed
+ * the block of parameters. */
+void end_call(bool freed);
+
+/* The bytes of the parameters of the one export that has too many of them to take them one by one,
+ * or 0 if the world has none. */
+extern const size_t parameter_block_size;
+
 /* Exports a function under a name of the contract, in place of the weak one of the bindings. */
 #define EXPORT(name) __attribute__((__export_name__(name)))
 

@@ -30,70 +30,61 @@ static millrace_status start(millrace_start *start) {
     return MILLRACE_OK;
 }
 
-/* Sends the rows with this outcome to their port. */
+/* Sends the rows of an outcome to their port, with the rule that matched each. */
 static void emit(
-    const millrace_batch *batch, const char *port, outcome outcome, const rule *const *verdicts,
+    const millrace_batch *batch, const char *port, const rows *rows, const rule *const *verdicts,
     millrace_output *out
 ) {
     millrace_arena *arena = batch->arena;
-    uint32_t *rows = MILLRACE_ARRAY(arena, uint32_t, batch->rows);
-    millrace_text *names = MILLRACE_ARRAY(arena, millrace_text, batch->rows);
-    millrace_text *reasons = MILLRACE_ARRAY(arena, millrace_text, batch->rows);
-    size_t count = 0;
-    for (uint32_t row = 0; row < batch->rows; row++) {
-        const rule *rule = verdicts[row];
-        if (rule != NULL && rule->outcome == outcome) {
-            rows[count] = row;
-            names[count] = millrace_text_of(rule->name);
-            reasons[count] = millrace_text_of(rule->reason);
-            count++;
-        }
+    uint32_t *numbers = MILLRACE_ARRAY(arena, uint32_t, batch->rows);
+    size_t count = rows_numbers(rows, numbers);
+    millrace_text *names = MILLRACE_ARRAY(arena, millrace_text, count);
+    millrace_text *reasons = MILLRACE_ARRAY(arena, millrace_text, count);
+    for (size_t at = 0; at < count; at++) {
+        const rule *rule = verdicts[numbers[at]];
+        names[at] = millrace_text_of(rule->name);
+        reasons[at] = millrace_text_of(rule->reason);
     }
     millrace_column columns[] = {
         millrace_column_of_texts(arena, names, count),
         millrace_column_of_texts(arena, reasons, count),
     };
-    millrace_out_some(out, port, rows, count, columns, 2);
+    millrace_out_some(out, port, numbers, count, columns, 2);
 }
 
 static millrace_status process(void *self, const millrace_batch *batch, millrace_output *out) {
     const rules *rules = self;
     millrace_arena *arena = batch->arena;
-    const rule **verdicts = millrace_alloc_zeroed(arena, batch->rows, sizeof(rule *));
-    uint32_t *open = MILLRACE_ARRAY(arena, uint32_t, batch->rows);
-    uint32_t *matching = MILLRACE_ARRAY(arena, uint32_t, batch->rows);
-    size_t open_count = batch->rows;
-    for (uint32_t row = 0; row < batch->rows; row++) {
-        open[row] = row;
-    }
+    /* Only rows that a rule matches get a verdict. */
+    const rule **verdicts = MILLRACE_ARRAY(arena, const rule *, batch->rows);
+    uint32_t *numbers = MILLRACE_ARRAY(arena, uint32_t, batch->rows);
+    rows open = rows_all(arena, batch->rows);
+    bool any = false;
     for (size_t port = 0; port < PORT_COUNT; port++) {
+        rows before = rows_copy(arena, &open);
         for (size_t at = 0; at < rules->count; at++) {
             const rule *rule = &rules->rules[at];
             if (rule->outcome != ports[port].outcome) {
                 continue;
             }
-            size_t count = rule_match(rule, batch, open, open_count, matching);
+            rows matching = rows_copy(arena, &open);
+            rule_keep_matching(rule, batch, &matching);
+            size_t count = rows_numbers(&matching, numbers);
             for (size_t match = 0; match < count; match++) {
-                verdicts[matching[match]] = rule;
+                verdicts[numbers[match]] = rule;
             }
-            if (count > 0) {
-                size_t left = 0;
-                for (size_t row = 0; row < open_count; row++) {
-                    open[left] = open[row];
-                    left += verdicts[open[row]] == NULL ? 1 : 0;
-                }
-                open_count = left;
-            }
+            rows_remove(&open, &matching);
+            any = any || count > 0;
         }
+        rows_remove(&before, &open);
+        emit(batch, ports[port].name, &before, verdicts, out);
     }
-    if (open_count == batch->rows) {
+    if (!any) {
         millrace_out_all(out, "main", NULL, 0);
         return MILLRACE_OK;
     }
-    millrace_out_some(out, "main", open, open_count, NULL, 0);
-    for (size_t port = 0; port < PORT_COUNT; port++) {
-        emit(batch, ports[port].name, ports[port].outcome, verdicts, out);
-    }
+    size_t count = rows_numbers(&open, numbers);
+    millrace_out_some(out, "main", numbers, count, NULL, 0);
     return MILLRACE_OK;
 }
 

@@ -1,74 +1,58 @@
 #include "rule.h"
 
-/*
- * Every test goes over the rows that are left, one column after the other. A row is always written
- * and counted only if it passes: so there is no branch to be guessed wrong.
- */
-#define KEEP(condition)                                                                            \
-    for (size_t at = 0; at < count; at++) {                                                        \
-        uint32_t row = rows[at];                                                                   \
-        kept[left] = row;                                                                          \
-        left += (condition) ? 1 : 0;                                                               \
+static bool is_valid(const void *context, size_t row) {
+    return millrace_is_valid(context, row);
+}
+
+/* A column that is tested value by value. */
+typedef struct tested {
+    const condition *condition;
+    const millrace_column *column;
+    const double *numbers;
+} tested;
+
+static bool is_hour(const void *context, size_t row) {
+    const tested *tested = context;
+    double number = tested->numbers[row];
+    return number >= 0 && number < 24
+        && (tested->condition->hours >> (uint32_t)number & 1) == 1;
+}
+
+static bool is_one_of(const void *context, size_t row) {
+    const tested *tested = context;
+    return words_contain(&tested->condition->words, millrace_text_at(tested->column, row));
+}
+
+static bool is_none_of(const void *context, size_t row) { return !is_one_of(context, row); }
+
+static void keep(const condition *condition, const millrace_batch *batch, rows *rows) {
+    const millrace_column *column = &batch->columns[condition->column];
+    tested tested = {.condition = condition, .column = column};
+    if (column->null_count > 0) {
+        rows_keep(rows, is_valid, column);
     }
-
-static size_t keep_valid(
-    const millrace_column *column, const uint32_t *rows, size_t count, uint32_t *kept
-) {
-    size_t left = 0;
-    KEEP(millrace_is_valid(column, row))
-    return left;
-}
-
-static bool is_hour(double number, uint32_t hours) {
-    return number >= 0 && number < 24 && (hours >> (uint32_t)number & 1) == 1;
-}
-
-static size_t keep_numbers(
-    const condition *condition, const double *numbers, const uint32_t *rows, size_t count,
-    uint32_t *kept
-) {
-    double limit = condition->limit;
-    size_t left = 0;
-    if (condition->test == TEST_OVER) {
-        KEEP(numbers[row] > limit)
-    } else if (condition->test == TEST_UNDER) {
-        KEEP(numbers[row] < limit)
-    } else {
-        KEEP(is_hour(numbers[row], condition->hours))
+    switch (condition->test) {
+    case TEST_OVER:
+        rows_keep_over(rows, millrace_numbers(batch->arena, column), condition->limit);
+        break;
+    case TEST_UNDER:
+        rows_keep_under(rows, millrace_numbers(batch->arena, column), condition->limit);
+        break;
+    case TEST_HOURS:
+        tested.numbers = millrace_numbers(batch->arena, column);
+        rows_keep(rows, is_hour, &tested);
+        break;
+    case TEST_ONE_OF:
+        rows_keep(rows, is_one_of, &tested);
+        break;
+    case TEST_NONE_OF:
+        rows_keep(rows, is_none_of, &tested);
+        break;
     }
-    return left;
 }
 
-static size_t keep_texts(
-    const condition *condition, const millrace_column *column, const uint32_t *rows, size_t count,
-    uint32_t *kept
-) {
-    bool wanted = condition->test == TEST_ONE_OF;
-    size_t left = 0;
-    KEEP(words_contain(&condition->words, millrace_text_at(column, row)) == wanted)
-    return left;
-}
-
-size_t rule_match(
-    const rule *rule, const millrace_batch *batch, const uint32_t *open, size_t open_count,
-    uint32_t *matching
-) {
-    const uint32_t *rows = open;
-    size_t count = open_count;
-    for (size_t at = 0; at < rule->condition_count && count > 0; at++) {
-        const condition *condition = &rule->conditions[at];
-        const millrace_column *column = &batch->columns[condition->column];
-        if (column->null_count > 0) {
-            count = keep_valid(column, rows, count, matching);
-            rows = matching;
-        }
-        if (condition->test == TEST_ONE_OF || condition->test == TEST_NONE_OF) {
-            count = keep_texts(condition, column, rows, count, matching);
-        } else {
-            const double *numbers = millrace_numbers(batch->arena, column);
-            count = keep_numbers(condition, numbers, rows, count, matching);
-        }
-        rows = matching;
+void rule_keep_matching(const rule *rule, const millrace_batch *batch, rows *rows) {
+    for (size_t at = 0; at < rule->condition_count; at++) {
+        keep(&rule->conditions[at], batch, rows);
     }
-    return count;
 }

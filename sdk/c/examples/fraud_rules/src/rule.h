@@ -4,6 +4,7 @@
 
 #include <millrace/transform.h>
 
+#include "rows.h"
 #include "words.h"
 
 /* Where a row goes that a rule matches. */
@@ -47,10 +48,7 @@ typedef struct rules {
 /* Reads the configuration; mistakes are noted. */
 rules rules_configure(millrace_start *start);
 
-/* Writes those of `open` that a rule matches to `matching`, and returns how many they are. */
-size_t rule_match(
-    const rule *rule, const millrace_batch *batch, const uint32_t *open, size_t open_count,
-    uint32_t *matching
-);
+/* Keeps those of `rows` that a rule matches. */
+void rule_keep_matching(const rule *rule, const millrace_batch *batch, rows *rows);
 
 #endif

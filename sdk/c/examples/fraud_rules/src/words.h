@@ -13,6 +13,7 @@ typedef struct word {
 typedef struct words {
     word *slots; /* a hash table with open addressing; a text of NULL is an empty slot */
     size_t mask;
+    uint64_t lengths; /* bit n if there is a text of n bytes; the last bit for all longer ones */
 } words;
 
 words words_new(millrace_arena *arena, const char *const *texts, size_t count);
@@ -42,7 +43,14 @@ static inline size_t word_slot(uint64_t mark, size_t length) {
     return (size_t)((mark + length) * UINT64_C(0x9E3779B97F4A7C15) >> 40);
 }
 
+static inline uint64_t word_length_bit(size_t length) {
+    return UINT64_C(1) << (length < 63 ? length : 63);
+}
+
 static inline bool words_contain(const words *words, millrace_text text) {
+    if ((words->lengths & word_length_bit(text.length)) == 0) {
+        return false;
+    }
     uint64_t mark = word_mark(text);
     size_t slot = word_slot(mark, text.length);
     for (;; slot++) {

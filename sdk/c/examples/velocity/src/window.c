@@ -1,29 +1,42 @@
 #include "window.h"
 
+#include <math.h>
+
 #define PLACES 18446744073709551616.0
-#define FIXED_END 170141183460469231731687303715884105728.0
+/* Whole numbers below this one fit 63 bits. */
+#define WHOLE_END 9223372036854775808.0
+/* Whole numbers below this one, and numbers of 64 binary places whose last 11 are 0, are doubles. */
+#define EXACT_END (UINT64_C(1) << 53)
+#define INEXACT_PLACES UINT64_C(0x7FF)
 
-static fixed fixed_from(millrace_int128 number) {
-    return (fixed){(uint64_t)number, (uint64_t)(number >> 64)};
-}
-
-static millrace_int128 fixed_to(fixed number) {
-    return (millrace_int128)number.high << 64 | number.low;
+static fixed negated(fixed number) {
+    return (fixed){0 - number.low, ~number.high + (number.low == 0 ? 1 : 0)};
 }
 
 /* The number nearest to `value` within +-9.2e18; what is no number counts as 0. */
 static fixed fixed_of(double value) {
-    double scaled = value * PLACES;
-    if (scaled >= FIXED_END) {
-        return (fixed){UINT64_MAX, (uint64_t)INT64_MAX};
+    double magnitude = fabs(value);
+    if (magnitude < WHOLE_END) {
+        uint64_t whole = (uint64_t)magnitude;
+        fixed number = {(uint64_t)((magnitude - (double)whole) * PLACES), whole};
+        return value < 0 ? negated(number) : number;
     }
-    if (scaled < -FIXED_END) {
-        return (fixed){0, (uint64_t)INT64_MAX + 1};
+    if (magnitude >= WHOLE_END) {
+        fixed least = {0, (uint64_t)INT64_MAX + 1};
+        fixed most = {UINT64_MAX, (uint64_t)INT64_MAX};
+        return value < 0 ? least : most;
     }
-    return fixed_from(scaled == scaled ? (millrace_int128)scaled : 0);
+    return (fixed){0, 0};
 }
 
-double fixed_value(fixed number) { return (double)fixed_to(number) / PLACES; }
+double fixed_value(fixed number) {
+    if (number.high < EXACT_END && (number.low & INEXACT_PLACES) == 0) {
+        /* Both parts are exact, so that only their sum is rounded. */
+        return (double)number.high + (double)number.low / PLACES;
+    }
+    __extension__ __int128 whole = (__int128)((unsigned __int128)number.high << 64 | number.low);
+    return (double)whole / PLACES;
+}
 
 static fixed fixed_plus(fixed a, fixed b) {
     uint64_t low = a.low + b.low;
@@ -51,9 +64,13 @@ static void forget(window *window, int64_t oldest) {
     }
 }
 
-const window *window_add(millrace_keyed_batch *batch, int64_t oldest, int64_t time, double amount) {
+static size_t window_size(const millrace_keyed_batch *batch) {
     size_t stored = millrace_state(batch).length;
-    window *window = millrace_edit_state(batch, stored < sizeof *window ? sizeof *window : stored);
+    return stored < sizeof(window) ? sizeof(window) : stored;
+}
+
+const window *window_add(millrace_keyed_batch *batch, int64_t oldest, int64_t time, double amount) {
+    window *window = millrace_edit_state(batch, window_size(batch));
     forget(window, oldest);
     fixed fixed = fixed_of(amount);
     window->count += 1;

@@ -180,8 +180,11 @@ bool exports_millrace_plugin_keyed_transformer_migrate(
     return true;
 }
 
+/* `process` has more parameters than are passed one by one. */
+const size_t parameter_block_size = sizeof(exports_millrace_plugin_keyed_transformer_keyed_batch_t);
+
 /* All memory of a call is given back at once. */
-#define POST_RETURN(function)                                                                      \
+#define POST_RETURN(function, freed)                                                               \
     EXPORT("cabi_post_millrace:plugin/keyed-transformer@0.1.0#" #function)                         \
     void __wasm_export_exports_millrace_plugin_keyed_transformer_##function##_post_return(         \
         uint8_t *                                                                                  \
@@ -190,10 +193,10 @@ bool exports_millrace_plugin_keyed_transformer_migrate(
         uint8_t *_                                                                                 \
     ) {                                                                                            \
         (void)_;                                                                                   \
-        arena_reset(&call_arena);                                                                  \
+        end_call(freed);                                                                           \
     }
 
-POST_RETURN(about)
-POST_RETURN(start)
-POST_RETURN(process)
-POST_RETURN(migrate)
+POST_RETURN(about, false)
+POST_RETURN(start, false)
+POST_RETURN(process, true)
+POST_RETURN(migrate, false)

@@ -72,6 +72,8 @@ bool exports_millrace_plugin_scalar_function_evaluate(
     return true;
 }
 
+const size_t parameter_block_size = 0;
+
 /* All memory of a call is given back at once. */
 #define POST_RETURN(function)                                                                      \
     EXPORT("cabi_post_millrace:plugin/scalar-function@0.1.0#" #function)                           \
@@ -82,7 +84,7 @@ bool exports_millrace_plugin_scalar_function_evaluate(
         uint8_t *_                                                                                 \
     ) {                                                                                            \
         (void)_;                                                                                   \
-        arena_reset(&call_arena);                                                                  \
+        end_call(false);                                                                           \
     }
 
 POST_RETURN(about)

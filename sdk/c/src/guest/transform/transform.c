@@ -69,13 +69,15 @@ bool exports_millrace_plugin_transformer_process(
     return true;
 }
 
+const size_t parameter_block_size = 0;
+
 /* All memory of a call is given back at once. */
 #define POST_RETURN(function)                                                                      \
     EXPORT("cabi_post_millrace:plugin/transformer@0.1.0#" #function)                               \
     void __wasm_export_exports_millrace_plugin_transformer_##function##_post_return(uint8_t *);    \
     void __wasm_export_exports_millrace_plugin_transformer_##function##_post_return(uint8_t *_) {  \
         (void)_;                                                                                   \
-        arena_reset(&call_arena);                                                                  \
+        end_call(false);                                                                           \
     }
 
 POST_RETURN(about)
