@@ -5,6 +5,10 @@
 #include "output.h"
 #include "start.h"
 
+/* Each world has a symbol of its own, so that a plugin of another one does not link. */
+#undef millrace_plugin
+#define millrace_plugin millrace_plugin_scalar
+
 #ifdef __cplusplus
 extern "C" {
 #endif

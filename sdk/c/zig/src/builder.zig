@@ -104,21 +104,31 @@ inline fn copyShort(into: []u8, text: []const u8) void {
 /// takes. Texts must live until `finish`.
 pub fn ColumnBuffer(comptime Row: type) type {
     const names = @typeInfo(Row).@"struct".field_names;
+    const List = std.MultiArrayList(Row);
     return struct {
         arena: *Arena,
-        rows: std.MultiArrayList(Row) = .empty,
+        /// One slice for each field.
+        rows: List.Slice,
 
         const Self = @This();
 
         /// No rows yet, with room for so many.
         pub fn init(arena: *Arena, capacity: usize) !Self {
-            var made: Self = .{ .arena = arena };
-            try made.rows.ensureTotalCapacity(arena.allocator(), capacity);
-            return made;
+            var list: List = .empty;
+            try list.setCapacity(arena.allocator(), capacity);
+            return .{ .arena = arena, .rows = list.slice() };
         }
 
         pub inline fn append(self: *Self, row: Row) !void {
-            try self.rows.append(self.arena.allocator(), row);
+            if (self.rows.len == self.rows.capacity) try self.grow();
+            self.appendAssumeCapacity(row);
+        }
+
+        /// Where the capacity is known to suffice.
+        pub inline fn appendAssumeCapacity(self: *Self, row: Row) void {
+            std.debug.assert(self.rows.len < self.rows.capacity);
+            self.rows.len += 1;
+            self.rows.set(self.rows.len - 1, row);
         }
 
         /// Where the capacity is known to suffice.
@@ -127,14 +137,18 @@ pub fn ColumnBuffer(comptime Row: type) type {
         }
 
         /// The columns, in the order of the fields.
-        pub fn finish(self: *Self) ![names.len]Column {
+        pub fn finish(self: *const Self) ![names.len]Column {
             var columns: [names.len]Column = undefined;
-            const rows = self.rows.slice();
-            inline for (&columns, names, 0..) |*column, _, at| {
-                const field: std.meta.FieldEnum(Row) = @enumFromInt(at);
-                column.* = try columnOf(self.arena, rows.items(field));
+            inline for (&columns, 0..) |*column, at| {
+                column.* = try columnOf(self.arena, self.rows.items(@fromBackingInt(@intCast(at))));
             }
             return columns;
+        }
+
+        fn grow(self: *Self) !void {
+            var list = self.rows.toMultiArrayList();
+            try list.setCapacity(self.arena.allocator(), @max(16, list.capacity * 2));
+            self.rows = list.slice();
         }
     };
 }

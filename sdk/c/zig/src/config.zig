@@ -84,7 +84,7 @@ fn takeValue(
                 return false;
             }
             inline for (info.field_values, 0..) |value, at| {
-                if (at == place) into.* = @enumFromInt(value);
+                if (at == place) into.* = @fromBackingInt(@intCast(value));
             }
             return true;
         },

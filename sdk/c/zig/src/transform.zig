@@ -17,7 +17,7 @@ const entry = @import("entry.zig");
 ///     /// halves of the batch; refuse single rows by `Output.rowError` and `Output.refuse`.
 ///     pub fn process(self: *Plugin, batch: *const millrace.Batch, out: *millrace.Output) !void
 pub fn exportTransform(comptime Plugin: type) void {
-    @export(&definition(Plugin), .{ .name = "millrace_plugin" });
+    @export(&definition(Plugin), .{ .name = "millrace_plugin_transform" });
 }
 
 /// What C is told of a plugin.
