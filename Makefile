@@ -4,7 +4,7 @@ WASM_TARGET := wasm32-unknown-unknown
 PLUGINS := safe_parse enrich fraud_rules velocity sessionize top_k haversine
 MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
 
-.PHONY: demo demo-kafka test fuzz kill-rounds swap-minute build plugins test-plugins kafka bench flights setup clean
+.PHONY: demo demo-kafka test fuzz kill-rounds swap-minute build plugins test-plugins languages kafka bench flights setup clean
 
 # Runs the main job on made-up transactions: no server, no set-up.
 demo: setup build plugins
@@ -16,7 +16,10 @@ demo-kafka: setup build plugins kafka
 
 # Everything that the tests need is built first.
 test: setup plugins test-plugins kafka
+	cargo build --workspace
+	@scripts/build-languages $(CARGO_TARGET_DIR)/debug/millrace
 	cargo test --workspace
+	@scripts/test-sdks $(CARGO_TARGET_DIR)/debug/millrace
 
 # The process between Kafka topics, killed so many times; `make test` does it a few times.
 KILL_ROUNDS ?= 200
@@ -44,13 +47,18 @@ plugins: setup
 test-plugins: setup
 	@scripts/build-plugins hostile tagged counter witness mirror remember late_flights
 
+# The same plugins in all other languages, as components in plugins/dist/LANGUAGE; what compiles them
+# is installed into a directory of Millrace's own.
+languages: setup build
+	@scripts/build-languages $(MILLRACE)
+
 # The broker that tests and benchmarks talk to.
 kafka: setup
 	@scripts/setup kafka
 	@scripts/kafka fetch
 
 # All benchmarks, or one: make bench ONLY=boundary
-bench: setup build plugins kafka
+bench: setup build plugins languages kafka
 	@scripts/bench $(ONLY)
 
 # The flights of 2013, checked against the same query in batch.
@@ -63,4 +71,4 @@ setup:
 	@scripts/setup
 
 clean:
-	rm -rf plugins/dist examples/*/out examples/*/.millrace bench-results
+	rm -rf plugins/dist sdk/*/examples/*/build sdk/c/zig/examples/*/build examples/*/out examples/*/.millrace bench-results

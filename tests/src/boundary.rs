@@ -114,9 +114,10 @@ fn values(field: &Field, rows: usize, rng: &mut StdRng) -> ArrayRef {
         DataType::UInt64 => primitive::<UInt64Type>(t, nulls, rows, || rng.random()),
         DataType::Float32 => primitive::<Float32Type>(t, nulls, rows, || rng.random()),
         DataType::Float64 => primitive::<Float64Type>(t, nulls, rows, || rng.random()),
-        DataType::Decimal128(_, _) => primitive::<Decimal128Type>(t, nulls, rows, || {
-            rng.random::<i128>() >> rng.random_range(0..125)
-        }),
+        DataType::Decimal128(precision, _) => {
+            let beyond = 10_i128.pow(u32::from(*precision));
+            primitive::<Decimal128Type>(t, nulls, rows, || rng.random::<i128>() % beyond)
+        }
         DataType::Date32 => primitive::<Date32Type>(t, nulls, rows, || rng.random()),
         DataType::Time64(_) => primitive::<Time64MicrosecondType>(t, nulls, rows, || rng.random()),
         DataType::Timestamp(_, _) => {
@@ -150,11 +151,21 @@ fn values(field: &Field, rows: usize, rng: &mut StdRng) -> ArrayRef {
         DataType::Map(entries, _) => {
             let DataType::Struct(pair) = entries.data_type() else { panic!("{entries}") };
             let offsets = offsets(rows, rng);
-            let pairs = record(pair, *offsets.last().unwrap() as usize, None, rng);
+            let all = *offsets.last().unwrap() as usize;
+            // No key comes twice in a map: guests have maps that hold it once.
+            let keys: Vec<String> =
+                offsets.lengths().flat_map(|length| (0..length).map(map_key)).collect();
+            let keys: ArrayRef = Arc::new(StringArray::from(keys));
+            let pairs = vec![keys, values(&pair[1], all, rng)];
+            let pairs = StructArray::try_new_with_length(pair.clone(), pairs, None, all).unwrap();
             Arc::new(MapArray::new(entries.clone(), offsets, pairs, nulls, false))
         }
         other => panic!("{other} is not part of the contract"),
     }
+}
+
+fn map_key(at: usize) -> String {
+    ["", "ü\0", "long enough to be a heap string", "x"][at].to_owned()
 }
 
 fn record(

@@ -5,7 +5,8 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Fields, Schema};
 use millrace::config::LimitsConfig;
 use millrace::plugin::{Crossing, PluginHost, Sandbox};
-use proptest::test_runner::{Config, TestRunner};
+use proptest::prop_assert_eq;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::{LANGUAGES, repository};
 use crate::boundary::{columns, schema};
@@ -31,7 +32,7 @@ fn gives_back(language: &str) {
         let given = columns(&fields, rows, seed);
         let (mut instance, described) = match loaded.start(&sandbox, "{}", &fields) {
             Ok(started) => started,
-            Err(failure) => panic!("{fields:?}: {}", failure.failure().message),
+            Err(failure) => return Err(TestCaseError::fail(failure.failure().message)),
         };
         assert_eq!(described.reads.len(), fields.len());
         // A copy may be null where the column may not; what is in it is the same.
@@ -40,7 +41,8 @@ fn gives_back(language: &str) {
             .map(|f| Field::new(format!("copy_{}", f.name()), f.data_type().clone(), true))
             .collect();
         let returned = call(&mut instance, &fields, &given, rows, &copies);
-        assert_eq!(returned, given, "{fields:?}");
+        let returned = returned.map_err(TestCaseError::fail)?;
+        prop_assert_eq!(returned, given);
         Ok(())
     });
     result.unwrap();
@@ -52,20 +54,17 @@ fn call(
     given: &[ArrayRef],
     rows: usize,
     copies: &Fields,
-) -> Vec<ArrayRef> {
+) -> Result<Vec<ArrayRef>, String> {
     let schema = Schema::new(fields.clone());
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     let batch = RecordBatch::try_new_with_options(schema.into(), given.to_vec(), &options).unwrap();
     let reads: Vec<usize> = (0..fields.len()).collect();
     let crossing = Crossing::new(&batch, &reads).unwrap();
     let none = Fields::empty();
-    let mut output = match crossing.call(instance, &[copies, &none]) {
-        Ok(output) => output,
-        Err(failure) => panic!("{fields:?}: {}", failure.message),
-    };
+    let mut output = crossing.call(instance, &[copies, &none]).map_err(|f| f.message)?;
     assert!(output.errors.is_empty(), "{:?}", output.errors);
     assert_eq!((output.ports.len(), output.ports[0].port), (1, 0));
-    output.ports.remove(0).columns
+    Ok(output.ports.remove(0).columns)
 }
 
 #[test]

@@ -63,13 +63,15 @@ fn instances_are_recycled_without_an_effect_on_results() {
     sandbox.write("in.ndjson", (0..120_000).map(row).collect::<Vec<_>>().join("\n"));
     let python = LANGUAGES.into_iter().find(|language| language.name == "python").unwrap();
     let run = |component: &std::path::Path, out: &str| {
+        let reason = "a large amount ".repeat(30);
         let text = format!(
             "batch_rows = 2048\n\
              [source.s]\ntype = \"file\"\npath = \"in.ndjson\"\nformat = \"ndjson\"\n\
              schema = {{ amount = \"int64\", merchant = \"string\" }}\n\
              [step.rules]\nfrom = \"s\"\nplugin = \"{}\"\nlimits = {{ memory = \"20MiB\", deadline = \"30s\" }}\n\
-             [step.rules.config]\nmax_amount = 600\n\
-             rules = [{{ name = \"shop\", outcome = \"review\", merchants = [\"shop 3 with a name that takes some bytes\"] }}]\n\
+             [step.rules.config]\n\
+             rules = [{{ name = \"large\", outcome = \"fraud\", reason = \"{reason}\", amount_over = 600 }}, \
+             {{ name = \"shop\", outcome = \"review\", merchants = [\"shop 3 with a name that takes some bytes\"] }}]\n\
              [sink.out]\ntype = \"file\"\nfrom = [\"rules.fraud\", \"rules.review\"]\npath = \"{out}\"\n\
              [sink.rest]\ntype = \"null\"\nfrom = \"rules\"\n",
             component.display()

@@ -131,11 +131,6 @@ pub fn ColumnBuffer(comptime Row: type) type {
             self.rows.set(self.rows.len - 1, row);
         }
 
-        /// Where the capacity is known to suffice.
-        pub inline fn appendAssumeCapacity(self: *Self, row: Row) void {
-            self.rows.appendAssumeCapacity(row);
-        }
-
         /// The columns, in the order of the fields.
         pub fn finish(self: *const Self) ![names.len]Column {
             var columns: [names.len]Column = undefined;

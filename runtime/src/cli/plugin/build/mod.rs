@@ -6,6 +6,7 @@ mod go;
 mod javascript;
 mod python;
 mod rust;
+mod zig;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ fn of_language(project: &Project, file: &PluginFile) -> Result<PathBuf> {
         Language::C => c::build(&place, file)?,
         Language::Go => go::build(&place, file)?,
         Language::Python => python::build(&place, file)?,
-        other => return Err(Error::config(format!("{other} is not built yet"))),
+        Language::Zig => zig::build(&place, file)?,
     }
     Ok(place.component)
 }
