@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import compress
 
 from config import MAIN, Config, check
-from window import all_fixed, as_floats, slide
+from window import slide
 
 from millrace_plugin import (
     FLOAT64,
@@ -47,25 +47,20 @@ class Velocity(Keyed[Config, bytes]):
         )
 
     def process(self, batch: KeyedBatch[bytes], out: Output) -> None:
-        times, within = batch.times, self.config.within.microseconds
-        if not times:
+        if not batch.times:
             raise Failure("rows need event time: declare it, and keep its order")
+        within = self.config.within.microseconds
         amounts = self.amounts(batch)
-        counts: list[int] = []
-        exact: list[int] = []
-        for rows in batch.runs():
-            run = slice(rows.start, rows.stop)
-            in_window, add_up, batch.state = slide(batch.state, times[run], amounts[run], within)
-            counts += in_window
-            exact += add_up
-        self.emit(counts, as_floats(exact), out)
+        counts, sums, states = slide(batch.states(), batch.starts, batch.times, amounts, within)
+        batch.keep(states)
+        self.emit(counts, sums, out)
 
-    def amounts(self, batch: KeyedBatch[bytes]) -> list[int]:
-        """The amounts as fixed-point numbers; None counts as 0."""
+    def amounts(self, batch: KeyedBatch[bytes]) -> list[float]:
+        """The amounts; None counts as 0."""
         if self.config.amount is None:
-            return [0] * len(batch.rows)
+            return [0.0] * len(batch.rows)
         column = batch.rows.number(self.config.amount)
-        return all_fixed([value or 0 for value in column])
+        return [float(value or 0) for value in column]
 
     def emit(self, counts: list[int], sums: list[float], out: Output) -> None:
         """Says for each row which limit it passes, and passes it on."""

@@ -99,7 +99,8 @@ class KeyedBatch(Generic[S]):
         self.new_states: list[bytes | None] = []
         #: Timers that are set or cancelled, with their keys and ids.
         self.timers: list[tuple[int, int, TimerChange]] = []
-        self._starts = starts
+        #: The first row of each key; the rows of the last go to the end.
+        self.starts = starts
         self._stored = states
         self._codec = codec
         self._large = large
@@ -165,7 +166,7 @@ class KeyedBatch(Generic[S]):
 
     def __iter__(self) -> Iterator[Event]:
         times = self.times
-        for key in range(self._done, len(self._starts)):
+        for key in range(self._done, len(self.starts)):
             self._begin_key(key)
             while True:
                 if self._due or self._set:
@@ -189,7 +190,7 @@ class KeyedBatch(Generic[S]):
         if self._due_by_key:
             raise Failure("timers are due: they need `for event in batch`, one event at a time")
         self._in_runs = True
-        for key in range(self._done, len(self._starts)):
+        for key in range(self._done, len(self.starts)):
             self._begin_key(key)
             rows = range(self._row, self._rows_end)
             self._row = self._rows_end
@@ -197,22 +198,39 @@ class KeyedBatch(Generic[S]):
             self._end_key()
         self._in_runs = False
 
+    def states(self) -> Sequence[S | None]:
+        """The states of all keys, for plugins that set no timers in event time and handle all keys
+        at once; `keep` ends that. Raises Failure if a timer is due."""
+        if self._due_by_key:
+            raise Failure("timers are due: they need `for event in batch`, one event at a time")
+        decode = self._codec.decode
+        return [None if stored is None else decode(stored) for stored in self._stored]
+
+    def keep(self, states: Sequence[S | None]) -> None:
+        """Sets the states of all keys, which are then done."""
+        if len(states) != len(self.starts):
+            raise Failure(f"{len(states)} states for {len(self.starts)} keys")
+        encode = self._codec.encode
+        self.changed = list(range(len(states)))
+        self.new_states = [None if state is None else encode(state) for state in states]
+        self._done = len(states)
+
     def finish(self) -> None:
         """Ends the batch; raises Failure if something in it was not handled."""
         left = self._due or self._row < self._rows_end
-        if self._done == self.key < len(self._starts) and not left:
+        if self._done == self.key < len(self.starts) and not left:
             # The loop was left at the last event of a key.
             self._end_key()
-        if self._done == len(self._starts):
+        if self._done == len(self.starts):
             return
         raise Failure("`process` returned before it had handled all rows and timers")
 
     def _begin_key(self, key: int) -> None:
         self.key = key
-        self._row = self._starts[key]
+        self._row = self.starts[key]
         following = key + 1
-        last = following == len(self._starts)
-        self._rows_end = len(self.rows) if last else self._starts[following]
+        last = following == len(self.starts)
+        self._rows_end = len(self.rows) if last else self.starts[following]
         self._now = self._state = None
         self._read = self._assigned = False
         if self._due_by_key:
