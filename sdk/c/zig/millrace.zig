@@ -26,6 +26,18 @@ pub const refuse = @import("src/fault.zig").refuse;
 pub const panic = @import("src/fault.zig").panic;
 
 pub const exportTransform = @import("src/transform.zig").exportTransform;
+pub const exportKeyed = @import("src/keyed.zig").exportKeyed;
+pub const exportScalar = @import("src/function.zig").exportScalar;
+pub const exportAggregate = @import("src/function.zig").exportAggregate;
+
+pub const KeyedBatch = @import("src/keyed.zig").KeyedBatch;
+pub const Event = @import("src/keyed.zig").Event;
+pub const Clock = @import("src/keyed.zig").Clock;
+pub const Map = @import("src/large.zig").Map;
+pub const List = @import("src/large.zig").List;
+pub const States = @import("src/function.zig").States;
+pub const Writer = @import("src/codec.zig").Writer;
+pub const Reader = @import("src/codec.zig").Reader;
 
 pub const Json = @import("src/json.zig").Json;
 pub const Scanner = @import("src/json.zig").Scanner;

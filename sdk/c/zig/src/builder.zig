@@ -3,6 +3,7 @@
 const std = @import("std");
 const c = @import("c");
 
+const as = @import("layout.zig").as;
 const Arena = @import("arena.zig").Arena;
 const Column = @import("column.zig").Column;
 const types = @import("types.zig");
@@ -12,12 +13,11 @@ const Type = types.Type;
 /// of these. Numbers are not copied: take them from the call's arena.
 pub fn columnOf(arena: *Arena, values: anytype) !Column {
     const Value = std.meta.Elem(@TypeOf(values));
-    const type_of = Type.of(Value);
+    const type_of: Type = comptime .of(Value);
+    if (type_of.kind == .utf8) return columnOfTexts(arena, type_of, values);
     if (@typeInfo(Value) != .optional) {
-        if (type_of.kind == .utf8) return columnOfTexts(arena, type_of, values);
         return columnOfType(arena, type_of, values.ptr, null, values.len);
     }
-    if (type_of.kind == .utf8) return columnOfTexts(arena, type_of, values);
     const Present = @typeInfo(Value).optional.child;
     const present = try arena.allocator().alloc(Present, values.len);
     const valid = try arena.allocator().alloc(bool, values.len);
@@ -47,7 +47,8 @@ fn columnOfType(
     length: usize,
 ) Column {
     const flags: ?[*]const bool = if (valid) |all| all.ptr else null;
-    return @bitCast(c.millrace_column_of(arena.handle(), @bitCast(of), values, flags, length));
+    const of_c = as(c.millrace_type, of);
+    return as(Column, c.millrace_column_of(arena.handle(), of_c, values, flags, length));
 }
 
 /// Texts are copied into one buffer.
@@ -103,32 +104,46 @@ inline fn copyShort(into: []u8, text: []const u8) void {
 /// takes. Texts must live until `finish`.
 pub fn ColumnBuffer(comptime Row: type) type {
     const names = @typeInfo(Row).@"struct".field_names;
+    const List = std.MultiArrayList(Row);
     return struct {
         arena: *Arena,
-        rows: std.MultiArrayList(Row) = .empty,
+        /// One slice for each field.
+        rows: List.Slice,
 
         const Self = @This();
 
         /// No rows yet, with room for so many.
         pub fn init(arena: *Arena, capacity: usize) !Self {
-            var made: Self = .{ .arena = arena };
-            try made.rows.ensureTotalCapacity(arena.allocator(), capacity);
-            return made;
+            var list: List = .empty;
+            try list.setCapacity(arena.allocator(), capacity);
+            return .{ .arena = arena, .rows = list.slice() };
         }
 
         pub inline fn append(self: *Self, row: Row) !void {
-            try self.rows.append(self.arena.allocator(), row);
+            if (self.rows.len == self.rows.capacity) try self.grow();
+            self.appendAssumeCapacity(row);
+        }
+
+        /// Where the capacity is known to suffice.
+        pub inline fn appendAssumeCapacity(self: *Self, row: Row) void {
+            std.debug.assert(self.rows.len < self.rows.capacity);
+            self.rows.len += 1;
+            self.rows.set(self.rows.len - 1, row);
         }
 
         /// The columns, in the order of the fields.
-        pub fn finish(self: *Self) ![names.len]Column {
+        pub fn finish(self: *const Self) ![names.len]Column {
             var columns: [names.len]Column = undefined;
-            const rows = self.rows.slice();
-            inline for (&columns, names, 0..) |*column, _, at| {
-                const field: std.meta.FieldEnum(Row) = @enumFromInt(at);
-                column.* = try columnOf(self.arena, rows.items(field));
+            inline for (&columns, 0..) |*column, at| {
+                column.* = try columnOf(self.arena, self.rows.items(@fromBackingInt(@intCast(at))));
             }
             return columns;
+        }
+
+        fn grow(self: *Self) !void {
+            var list = self.rows.toMultiArrayList();
+            try list.setCapacity(self.arena.allocator(), @max(16, list.capacity * 2));
+            self.rows = list.slice();
         }
     };
 }
@@ -204,7 +219,7 @@ pub const Builder = opaque {
 
     /// All rows as a column. The builder is then of no use.
     pub fn finish(self: *Builder) Column {
-        return @bitCast(c.millrace_builder_finish(self.handle()));
+        return as(Column, c.millrace_builder_finish(self.handle()));
     }
 
     fn handle(self: *Builder) *c.millrace_builder {

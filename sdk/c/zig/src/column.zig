@@ -78,8 +78,8 @@ pub const Column = extern struct {
         const first: usize = @intCast(offsets[row]);
         const end: usize = @intCast(offsets[row + 1]);
         if (first == end) return "";
-        const bytes: [*]const u8 = @ptrCast(self.memory.?);
-        return bytes[first..end];
+        const all: [*]const u8 = @ptrCast(self.memory.?);
+        return all[first..end];
     }
 
     /// One value of a utf8 or binary column, or of a binary one of fixed size.

@@ -84,7 +84,7 @@ fn takeValue(
                 return false;
             }
             inline for (info.field_values, 0..) |value, at| {
-                if (at == place) into.* = @enumFromInt(value);
+                if (at == place) into.* = @fromBackingInt(@intCast(value));
             }
             return true;
         },
@@ -131,7 +131,7 @@ fn takeSlice(
             var objects: [*c]c.millrace_config = null;
             if (!c.millrace_config_objects(object, name, need, &objects, &count)) return false;
             const items = try arena.allocator().alloc(Item, count);
-            for (items, 0..) |*item, at| try takeStruct(Item, &objects[at], item);
+            for (items, 0..) |*item, at| try takeStruct(Item, @ptrCast(&objects[at]), item);
             into.* = items;
         },
     }

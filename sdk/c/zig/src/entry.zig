@@ -25,9 +25,19 @@ pub fn plugin(comptime Plugin: type, kept: ?*anyopaque) *Plugin {
 fn keep(comptime Plugin: type, setup: *Start) !void {
     const kept = try setup.allocator().create(Plugin);
     kept.* = Plugin.start(setup) catch |err| {
-        // The mistakes say it better than the error does.
-        if (setup.mistakes() > 0) return;
-        return err;
+        // The mistakes themselves say it better.
+        return if (err == error.Mistakes) {} else err;
     };
     setup.plugin = if (@sizeOf(Plugin) == 0) @ptrCast(setup) else kept;
+}
+
+/// Bytes of C; null where theirs are NULL.
+pub inline fn slice(of: c.millrace_bytes) ?[]const u8 {
+    const first: [*]const u8 = of.bytes orelse return null;
+    return first[0..of.length];
+}
+
+/// Bytes for C.
+pub inline fn bytes(of: []const u8) c.millrace_bytes {
+    return .{ .bytes = of.ptr, .length = of.len };
 }

@@ -19,7 +19,7 @@ pub const Json = struct {
     };
 
     pub fn kind(self: Json) Kind {
-        return @enumFromInt(self.value.kind);
+        return @fromBackingInt(@intCast(self.value.kind));
     }
 
     /// How many values a list or object has.
@@ -106,7 +106,7 @@ pub const Scanner = struct {
     pub inline fn kind(self: *Scanner) Error!Json.Kind {
         var found: c_uint = 0;
         if (!c.millrace_scan_kind(&self.scanner, &found)) return error.Syntax;
-        return @enumFromInt(found);
+        return @fromBackingInt(@intCast(found));
     }
 
     pub inline fn takeNull(self: *Scanner) Error!void {

@@ -16,3 +16,8 @@ pub fn same(comptime Zig: type, comptime C: type) void {
 fn differ(comptime Zig: type, comptime C: type) noreturn {
     @compileError(@typeName(Zig) ++ " is not laid out as " ++ @typeName(C));
 }
+
+/// The same memory as a struct of the other language, for which `same` was asked.
+pub inline fn as(comptime Other: type, value: anytype) Other {
+    return @as(*const Other, @ptrCast(&value)).*;
+}

@@ -3,6 +3,7 @@
 const std = @import("std");
 const c = @import("c");
 
+const as = @import("layout.zig").as;
 const same = @import("layout.zig").same;
 const Arena = @import("arena.zig").Arena;
 const configuration = @import("config.zig");
@@ -15,6 +16,10 @@ pub const About = extern struct {
     version: [*:0]const u8,
     /// One sentence.
     summary: [*:0]const u8,
+
+    pub fn toC(self: About) c.millrace_about {
+        return .{ .name = self.name, .version = self.version, .summary = self.summary };
+    }
 };
 
 /// What `start` gets, and where it says what the plugin will do.
@@ -77,7 +82,7 @@ pub const Start = extern struct {
 
     /// For a function: the type of its result.
     pub fn result(self: *Start, of: types.Type) void {
-        c.millrace_result(self.handle(), @bitCast(of));
+        c.millrace_result(self.handle(), as(c.millrace_type, of));
     }
 
     /// Notes a mistake in the configuration or in the input's schema, so that all of them can be

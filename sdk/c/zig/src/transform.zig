@@ -23,7 +23,7 @@ pub fn exportTransform(comptime Plugin: type) void {
 /// What C is told of a plugin.
 pub fn definition(comptime Plugin: type) c.millrace_transform {
     return .{
-        .about = @bitCast(Plugin.about),
+        .about = Plugin.about.toC(),
         .start = entry.start(Plugin),
         .process = struct {
             fn process(

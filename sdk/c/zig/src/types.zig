@@ -3,6 +3,7 @@
 const std = @import("std");
 const c = @import("c");
 
+const as = @import("layout.zig").as;
 const same = @import("layout.zig").same;
 const Arena = @import("arena.zig").Arena;
 
@@ -85,7 +86,7 @@ pub const Type = extern struct {
     }
 
     pub fn timestamp(zone: ?[:0]const u8) Type {
-        return .{ .kind = .timestamp, .zone = if (zone) |name| name.ptr else null };
+        return .{ .kind = .timestamp, .zone = if (zone) |text| text.ptr else null };
     }
 
     /// A list; the field of its values must live as long as the type.
@@ -153,17 +154,19 @@ pub const Field = extern struct {
     nullable: bool = false,
 
     /// A field for each of a struct's, with its name and type; an optional may be null.
-    pub fn ofStruct(comptime Row: type) *const [@typeInfo(Row).@"struct".field_names.len]Field {
-        comptime {
-            const info = @typeInfo(Row).@"struct";
-            var fields: [info.field_names.len]Field = undefined;
-            for (&fields, info.field_names, info.field_types) |*field, name, Value| {
-                const nullable = @typeInfo(Value) == .optional;
-                field.* = .{ .name = name.ptr, .type = .of(Value), .nullable = nullable };
-            }
-            const made = fields;
-            return &made;
-        }
+    pub fn ofStruct(comptime Row: type) []const Field {
+        const made = struct {
+            const fields = blk: {
+                const info = @typeInfo(Row).@"struct";
+                var all: [info.field_names.len]Field = undefined;
+                for (&all, info.field_names, info.field_types) |*field, name, Value| {
+                    const nullable = @typeInfo(Value) == .optional;
+                    field.* = .{ .name = name.ptr, .type = .of(Value), .nullable = nullable };
+                }
+                break :blk all;
+            };
+        };
+        return &made.fields;
     }
 };
 
@@ -186,7 +189,7 @@ pub const Schema = extern struct {
 
     /// The names of all fields, with a comma between them, for a message.
     pub fn names(self: Schema, arena: *Arena) [:0]const u8 {
-        const joined = c.millrace_field_names(arena.handle(), @bitCast(self));
+        const joined = c.millrace_field_names(arena.handle(), as(c.millrace_schema, self));
         return std.mem.span(@as([*:0]const u8, joined));
     }
 };
