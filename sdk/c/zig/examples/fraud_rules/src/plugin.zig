@@ -3,11 +3,11 @@
 //! config.zig makes rules of the configuration; rule.zig knows which rows a rule matches; what
 //! follows from that is decided here.
 
-const std = @import("std");
 const millrace = @import("millrace");
 
 const config = @import("config.zig");
 const Outcome = @import("rule.zig").Outcome;
+const Rows = @import("rows.zig").Rows;
 const Rule = @import("rule.zig").Rule;
 
 /// Ports beside `main`, in the order in which their rules are asked.
@@ -37,56 +37,43 @@ pub const FraudRules = struct {
 
     pub fn process(self: *FraudRules, batch: *const millrace.Batch, out: *millrace.Output) !void {
         const gpa = batch.allocator();
-        const verdicts = try gpa.alloc(?*const Rule, batch.rows);
-        @memset(verdicts, null);
-        const all = try gpa.alloc(u32, batch.rows);
-        for (all, 0..) |*row, number| row.* = @intCast(number);
-        const matching = try gpa.alloc(u32, batch.rows);
-        var open = all;
+        // Only rows that a rule matches get a verdict.
+        const verdicts = try gpa.alloc(*const Rule, batch.rows);
+        const numbers = try gpa.alloc(u32, batch.rows);
+        const open: Rows = try .all(gpa, batch.rows);
         for (ports) |port| {
+            const taken = try open.copy(gpa);
             for (self.rules) |*rule| {
                 if (rule.outcome != port.outcome) continue;
-                const matched = rule.match(batch, open, matching);
-                if (matched.len == 0) continue;
-                for (matched) |row| verdicts[row] = rule;
-                open = stillOpen(open, verdicts);
+                const matching = try open.copy(gpa);
+                rule.keepMatching(batch, matching);
+                for (matching.numbers(numbers)) |row| verdicts[row] = rule;
+                open.remove(matching);
             }
+            taken.remove(open);
+            try emit(batch, out, port.name, taken, verdicts);
         }
-        if (open.len == batch.rows) return out.all("main", &.{});
-        out.some("main", open, &.{});
-        for (ports) |port| try emit(batch, out, port.name, port.outcome, verdicts);
+        const left = open.numbers(numbers);
+        if (left.len == batch.rows) return out.all("main", &.{});
+        out.some("main", left, &.{});
     }
 };
 
-/// Those of `rows` that no rule has matched, in the same memory. A row is always written and
-/// counted only if it stays: so there is no branch to be guessed wrong.
-fn stillOpen(rows: []u32, verdicts: []const ?*const Rule) []u32 {
-    var left: usize = 0;
-    for (rows) |row| {
-        rows[left] = row;
-        left += @intFromBool(verdicts[row] == null);
-    }
-    return rows[0..left];
-}
-
-/// Sends the rows with this outcome to their port.
+/// Sends the rows of an outcome to their port, with the rule that matched each.
 fn emit(
     batch: *const millrace.Batch,
     out: *millrace.Output,
     port: [:0]const u8,
-    outcome: Outcome,
-    verdicts: []const ?*const Rule,
+    taken: Rows,
+    verdicts: []const *const Rule,
 ) !void {
-    const gpa = batch.allocator();
-    var rows: std.ArrayList(u32) = try .initCapacity(gpa, verdicts.len);
-    var added: millrace.ColumnBuffer(Added) = try .init(batch.arena, verdicts.len);
-    for (verdicts, 0..) |verdict, row| {
-        const rule = verdict orelse continue;
-        if (rule.outcome != outcome) continue;
-        rows.appendAssumeCapacity(@intCast(row));
+    const rows = taken.numbers(try batch.allocator().alloc(u32, batch.rows));
+    var added: millrace.ColumnBuffer(Added) = try .init(batch.arena, rows.len);
+    for (rows) |row| {
+        const rule = verdicts[row];
         added.appendAssumeCapacity(.{ .rule = rule.name, .reason = rule.reason });
     }
-    out.some(port, rows.items, &try added.finish());
+    out.some(port, rows, &try added.finish());
 }
 
 comptime {
