@@ -3,6 +3,7 @@
 pub const About = @import("src/start.zig").About;
 pub const Start = @import("src/start.zig").Start;
 pub const Span = @import("src/config.zig").Span;
+pub const Members = @import("src/config.zig").Members;
 
 pub const Kind = @import("src/types.zig").Kind;
 pub const Type = @import("src/types.zig").Type;

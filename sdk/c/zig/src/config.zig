@@ -12,6 +12,15 @@ pub const Span = struct {
     microseconds: i64,
 };
 
+/// An object whose keys are the user's choice, in the order in which they were written.
+pub fn Members(comptime Value: type) type {
+    return struct {
+        all: []const Member,
+
+        pub const Member = struct { name: [:0]const u8, value: Value };
+    };
+}
+
 /// See `Start.config`.
 pub fn take(comptime Config: type, start: *Start) !Config {
     var object = c.millrace_config_root(start.handle());
@@ -91,12 +100,32 @@ fn takeValue(
         .@"struct" => {
             var inner: c.millrace_config = undefined;
             if (!c.millrace_config_object(object, name, need, &inner)) return false;
-            try takeStruct(Value, &inner, into);
+            if (@hasDecl(Value, "Member")) {
+                try takeMembers(Value, &inner, into);
+            } else {
+                try takeStruct(Value, &inner, into);
+            }
             return true;
         },
         .pointer => |pointer| return takeSlice(Value, pointer.child, object, name, need, into),
         else => @compileError("a configuration has no member of type " ++ @typeName(Value)),
     }
+}
+
+fn takeMembers(comptime Value: type, object: *c.millrace_config, into: *Value) !void {
+    const arena: *Arena = @ptrCast(object.start.*.arena.?);
+    const written = object.object.*.items[0..object.object.*.count];
+    var all: std.ArrayList(Value.Member) = try .initCapacity(arena.allocator(), written.len);
+    for (written) |item| {
+        var member: Value.Member = undefined;
+        member.name = std.mem.span(@as([*:0]const u8, item.name.bytes));
+        const Of = @FieldType(Value.Member, "value");
+        if (try takeValue(Of, object, member.name, c.MILLRACE_REQUIRED, &member.value)) {
+            all.appendAssumeCapacity(member);
+        }
+    }
+    c.millrace_config_end(object);
+    into.all = all.items;
 }
 
 fn takeSlice(

@@ -25,7 +25,8 @@ pub const FraudRules = struct {
     pub const about: millrace.About = .{
         .name = "fraud_rules",
         .version = "0.1.0",
-        .summary = "Sends transactions to fraud, review or main by rules",
+        .summary = "Sends transactions to main, review or fraud by rules over amount, country, " ++
+            "merchant, hour and segment",
     };
 
     pub fn start(setup: *millrace.Start) !FraudRules {
