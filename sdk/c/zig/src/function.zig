@@ -27,7 +27,7 @@ const Output = @import("output.zig").Output;
 ///         self: *Function, arguments: *const millrace.Batch, out: *millrace.Output,
 ///     ) !millrace.Column
 pub fn exportScalar(comptime Function: type) void {
-    @export(&scalar(Function), .{ .name = "millrace_plugin" });
+    @export(&scalar(Function), .{ .name = "millrace_plugin_scalar" });
 }
 
 /// What C is told of a scalar function.
@@ -78,7 +78,7 @@ pub fn scalar(comptime Function: type) c.millrace_scalar {
 /// collects the rows of a group in any number of states and merges them later, in any order and
 /// grouping, so the result may only depend on which rows a group has.
 pub fn exportAggregate(comptime Function: type) void {
-    @export(&aggregate(Function), .{ .name = "millrace_plugin" });
+    @export(&aggregate(Function), .{ .name = "millrace_plugin_aggregate" });
 }
 
 /// What C is told of an aggregate function.

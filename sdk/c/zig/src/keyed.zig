@@ -32,7 +32,7 @@ const Output = @import("output.zig").Output;
 ///     /// Turns a state of an older version into one of today. An error stops the pipeline.
 ///     pub fn migrate(arena: *millrace.Arena, version: u32, state: []const u8) ![]const u8
 pub fn exportKeyed(comptime Plugin: type) void {
-    @export(&definition(Plugin), .{ .name = "millrace_plugin" });
+    @export(&definition(Plugin), .{ .name = "millrace_plugin_keyed" });
 }
 
 /// What C is told of a plugin.
