@@ -7,8 +7,6 @@
 
 import { utf8 } from "millrace";
 
-import { Problem } from "./problem.js";
-
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -17,6 +15,8 @@ const OPEN_LIST = 0x5b;
 const CLOSE_LIST = 0x5d;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
+
+export const OUT_OF_RANGE = "number out of range";
 
 const INTEGER = /-?(?:0|[1-9]\d*)(?![\d.eE])/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\d.eE])/y;
@@ -33,8 +33,14 @@ let whole = false;
 /** What the parser itself says against a row. */
 export class SyntaxProblem extends Error {}
 
+/** A float beyond the largest, which the parser takes for a mistake of syntax. */
+export class RangeProblem extends SyntaxProblem {}
+
 /** A value of another type than was expected. */
-export class TypeProblem extends Error {}
+export class TypeProblem extends Error {
+  /** Where the reader stood, which matters only where no column is at fault. */
+  readonly placed = placed(this.message, at).message;
+}
 
 /** Takes up the next row. */
 export function open(text: string, isKnownPlain: boolean) {
@@ -50,9 +56,12 @@ export function isPlain(json: string): boolean {
 
 /** Goes to the row's object. */
 export function openObject() {
+  const expected = "a JSON object";
   const c = next();
   if (c === OPEN) at++;
-  else wrong(c, "a JSON object");
+  else if (wrong(c, expected) === null) {
+    throw new TypeProblem(`invalid type: null, expected ${expected}`);
+  }
 }
 
 /** Goes over a name that is written in this way, with its colon, if the next field is of it. */
@@ -146,7 +155,7 @@ export function skip() {
     if (c === QUOTE) {
       skipString();
     } else if (isNumber(c)) {
-      digits();
+      digits(true);
     } else if (c === 0x74) {
       word("true", true);
     } else if (c === 0x66) {
@@ -158,6 +167,8 @@ export function skip() {
       const inner = next();
       if (inner === (c === OPEN ? CLOSE : CLOSE_LIST)) {
         at++;
+      } else if (Number.isNaN(inner)) {
+        throw peeked(`EOF while parsing ${c === OPEN ? "an object" : "a list"}`);
       } else {
         open.push(c);
         if (c === OPEN) skipName(inner);
@@ -173,11 +184,7 @@ export function skip() {
       c = next();
       if (c === COMMA) {
         at++;
-        if (isObject) {
-          const first = next();
-          if (first === CLOSE) throw peeked("trailing comma");
-          skipName(first);
-        }
+        if (isObject) skipName(next());
         break;
       }
       if (c !== (isObject ? CLOSE : CLOSE_LIST)) {
@@ -220,7 +227,7 @@ function word<T>(letters: string, value: T): T {
   return value;
 }
 
-function digits(): string {
+function digits(isSkipped = false): string {
   const start = at;
   INTEGER.lastIndex = at;
   whole = INTEGER.test(row);
@@ -228,19 +235,19 @@ function digits(): string {
     at = INTEGER.lastIndex;
   } else {
     NUMBER.lastIndex = at;
-    if (!NUMBER.test(row)) throw noNumber();
+    if (!NUMBER.test(row)) throw noNumber(isSkipped);
     at = NUMBER.lastIndex;
   }
   return row.slice(start, at);
 }
 
 /** Finds where a number goes wrong. */
-function noNumber(): SyntaxProblem {
+function noNumber(isSkipped: boolean): SyntaxProblem {
   const isDigit = () => row[at] >= "0" && row[at] <= "9";
   const past = () => {
     while (isDigit()) at++;
   };
-  const eof = "EOF while parsing a value";
+  const eof = isSkipped ? "invalid number" : "EOF while parsing a value";
   if (row[at] === "-") at++;
   if (!isDigit()) {
     if (at >= row.length) return reached(eof);
@@ -294,7 +301,7 @@ function string(): string {
 function skipString() {
   at++;
   for (;;) {
-    const c = stop();
+    const c = stop(true);
     at++;
     if (c === QUOTE) return;
     if (row[at] === "u") {
@@ -307,12 +314,12 @@ function skipString() {
 }
 
 /** Goes to the next quote or backslash, and says which it is. */
-function stop(): number {
+function stop(isSkipped = false): number {
   for (; at < row.length; at++) {
     const c = row.charCodeAt(at);
     if (c === QUOTE || c === BACKSLASH) return c;
     if (c < 0x20) {
-      at++;
+      if (!isSkipped) at++;
       throw reached("control character (\\u0000-\\u001F) found while parsing a string");
     }
   }
@@ -381,21 +388,26 @@ function found(c: number): string {
   if (c === OPEN) return "map";
   if (!isNumber(c)) throw peeked(Number.isNaN(c) ? "EOF while parsing a value" : "expected value");
   const written = digits();
-  return isInteger(written) ? `integer \`${written}\`` : `floating point \`${pointed(written)}\``;
+  return isInteger(written)
+    ? `integer \`${written}\``
+    : `floating point \`${pointed(float(written))}\``;
 }
 
-/** A float with its point. */
-function pointed(written: string): string {
-  const value = float(written);
-  const shown = Object.is(value, -0) ? "-0" : display(value);
-  return shown.includes(".") ? shown : `${shown}.0`;
-}
-
-/** The float nearest to what was written. */
+/** The float nearest to what was just read. */
 export function float(written: string): number {
   const value = Number(written);
-  if (!Number.isFinite(value)) throw new Problem("out_of_range", "number out of range");
-  return value;
+  if (Number.isFinite(value)) return value;
+  throw new RangeProblem(reached(OUT_OF_RANGE).message);
+}
+
+/** A float with its point, or with an exponent from 1e16 on and below 1e-5. */
+export function pointed(value: number): string {
+  if (Object.is(value, -0)) return "-0.0";
+  const shown = value.toExponential();
+  const exponent = Number(shown.slice(shown.indexOf("e") + 1));
+  if (exponent < -5 || exponent > 15) return shown;
+  const full = display(value);
+  return full.includes(".") ? full : `${full}.0`;
 }
 
 /** A number in full, without an exponent. */
@@ -408,11 +420,20 @@ export function display(value: number): string {
   return `${sign}${whole}${fraction.padEnd(point, "0")}`;
 }
 
+const UNPRINTABLE = /["\\]|[\p{C}\p{Z}\p{Grapheme_Extend}]/gu;
+const SHOWN: { [character: string]: string } = {
+  '"': '\\"',
+  "\\": "\\\\",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\0": "\\0",
+};
+
 /** A text as Rust shows it for debugging. */
 function quoted(text: string): string {
-  const shown = text.replace(/["\\\n\r\t\0]|[\x01-\x1f\x7f-\x9f]/g, (c) => {
-    const simple = { '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" };
-    return simple[c as "\0"] ?? `\\u{${c.charCodeAt(0).toString(16)}}`;
+  const shown = text.replace(UNPRINTABLE, (c) => {
+    return SHOWN[c] ?? (c === " " ? c : `\\u{${c.codePointAt(0)?.toString(16)}}`);
   });
   return `"${shown}"`;
 }

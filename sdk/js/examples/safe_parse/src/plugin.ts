@@ -17,6 +17,7 @@ import {
 
 import { Config, resolve } from "./config.js";
 import { isPlain } from "./json.js";
+import { notUtf8 } from "./not_utf8.js";
 import { refusal } from "./problem.js";
 import { Table } from "./table.js";
 
@@ -61,8 +62,9 @@ function parse(table: Table, column: string, batch: Batch, out: Output) {
       continue;
     }
     const text = whole.slice(offsets[row], offsets[row + 1]);
-    if (!allValid && !isUtf8(text)) {
-      out.refuse(row, refusal("malformed", column, "not UTF-8"));
+    const invalid = allValid ? null : notUtf8(text);
+    if (invalid !== null) {
+      out.refuse(row, refusal("malformed", column, `not UTF-8: ${invalid}`));
       continue;
     }
     const refused = table.push(text, allPlain);
@@ -72,15 +74,6 @@ function parse(table: Table, column: string, batch: Batch, out: Output) {
   const columns = table.finish();
   if (count === batch.length) out.all("main", columns);
   else out.some("main", taken.subarray(0, count), columns);
-}
-
-function isUtf8(binary: string): boolean {
-  try {
-    utf8.decodeBinary(binary);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function checkRaw(column: string, input: Schema, errors: ConfigErrors) {

@@ -99,7 +99,11 @@ export class Table {
     const { column, raw } = this;
     if (thrown instanceof Problem) return refusal(thrown.code, column ?? raw, thrown.message);
     if (thrown instanceof json.TypeProblem) {
-      return refusal(column === null ? "malformed" : "wrong_type", column ?? raw, thrown.message);
+      if (column === null) return refusal("malformed", raw, thrown.placed);
+      return refusal("wrong_type", column, thrown.message);
+    }
+    if (thrown instanceof json.RangeProblem && column !== null) {
+      return refusal("out_of_range", column, json.OUT_OF_RANGE);
     }
     if (thrown instanceof json.SyntaxProblem) return refusal("malformed", raw, thrown.message);
     return thrown as RowError;

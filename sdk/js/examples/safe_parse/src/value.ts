@@ -22,7 +22,8 @@ export const bool: Read = () => json_.boolean("a boolean");
 
 export const int32: Read = () => {
   const value = integer();
-  if (value === null || (value >= INT32_MIN && value <= INT32_MAX)) return value;
+  if (value === null) return null;
+  if (typeof value === "number" && value >= INT32_MIN && value <= INT32_MAX) return value;
   throw outOfRange(`${value} does not fit int32`);
 };
 
@@ -43,9 +44,7 @@ function whole(value: number): number {
   if (Math.abs(value) >= INT64_END) {
     throw outOfRange(`${value.toExponential().replace("+", "")} does not fit int64`);
   }
-  const shown = json_.display(value);
-  const pointed = shown.includes(".") ? shown : `${shown}.0`;
-  const message = `invalid type: floating point \`${pointed}\`, expected an integer`;
+  const message = `invalid type: floating point \`${json_.pointed(value)}\`, expected an integer`;
   throw new json_.TypeProblem(message);
 }
 
