@@ -1,6 +1,6 @@
 // Rows on their way in.
 
-import { readColumns } from "./column.js";
+import { readColumns } from "./cross.js";
 import { Schema } from "./types.js";
 
 /** The columns that a plugin reads, found by their names. */

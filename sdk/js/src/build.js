@@ -11,9 +11,8 @@ import {
   MapColumn,
   StructColumn,
   TextColumn,
-  wordColumn,
-  WORDS,
 } from "./column.js";
+import { wordColumn, WORDS } from "./cross.js";
 import { bytesOf, encodeBinary, isAscii } from "./utf8.js";
 
 const NO_BYTES = new Uint8Array(0);
@@ -40,7 +39,7 @@ export function columnOf(type, values) {
     case "decimal128":
       return new DecimalColumn(...head, decimals(type, values));
     case "utf8":
-      return new TextColumn(...head, ...texts(values, nullCount));
+      return new TextColumn(...head, ...texts(values));
     case "binary":
       return new BinaryColumn(...head, ...blobs(values));
     case "fixedSizeBinary":
@@ -112,7 +111,7 @@ function words(type, Words, values) {
     for (let row = 0; row < length; row++) {
       const value = values[row];
       if (typeof value === "number") setHalves(type, out, halves, row, value);
-      else if (typeof value === "bigint") out[row] = inRange(type, Words, out, row, value);
+      else if (typeof value === "bigint") out[row] = inRange(type, Words, value);
       else if (value !== null && value !== undefined) throw notOf(type, value);
     }
   } else {
@@ -134,7 +133,7 @@ function setHalves(type, out, halves, row, value) {
   if (value < 0 || value >= TWO_TO_32) halves[2 * row + 1] = Math.floor(value / TWO_TO_32);
 }
 
-function inRange(type, Words, out, row, value) {
+function inRange(type, Words, value) {
   const fits = Words === BigInt64Array ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value);
   if (fits !== value) throw notOf(type, value);
   return value;
@@ -153,7 +152,7 @@ function decimals(type, values) {
   return words;
 }
 
-function texts(values, nullCount) {
+function texts(values) {
   const { length } = values;
   const offsets = new Int32Array(length + 1);
   // Joining takes what is missing for the empty text.

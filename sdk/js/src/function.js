@@ -3,7 +3,7 @@
 import { readBatch, readStates } from "./batch.js";
 import { columnOf } from "./build.js";
 import { json, StateWriter } from "./codec.js";
-import { writeColumns } from "./column.js";
+import { writeColumns } from "./cross.js";
 import { aboutOf, parseConfig, schemaOf } from "./describe.js";
 import { orConfigErrors, orFailure, rowError } from "./errors.js";
 import { field, flatten } from "./types.js";

@@ -1,7 +1,7 @@
 // What a plugin returns for a batch.
 
 import { columnOf } from "./build.js";
-import { writeColumns } from "./column.js";
+import { writeColumns } from "./cross.js";
 import { rowError } from "./errors.js";
 
 /** The result of one batch, as it grows. */

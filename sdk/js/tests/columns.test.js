@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { columnOf, field, types } from "millrace";
 
-import { readColumns, writeColumns } from "../src/column.js";
+import { readColumns, writeColumns } from "../src/cross.js";
 import { flatten, unflatten } from "../src/types.js";
 
 /** The values of a column that has crossed. */

@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { columnOf } from "../build.js";
-import { readColumns, writeColumns } from "../column.js";
+import { readColumns, writeColumns } from "../cross.js";
 import { binary, field, flatten, unflatten } from "../types.js";
 import { unwrapped } from "./table.js";
 

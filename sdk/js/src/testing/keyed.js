@@ -4,7 +4,7 @@ import { use } from "#host/state";
 
 import { readStates } from "../batch.js";
 import { columnOf } from "../build.js";
-import { writeColumns } from "../column.js";
+import { writeColumns } from "../cross.js";
 import { binary, flatten } from "../types.js";
 import { assemble, Table, unwrapped } from "./table.js";
 

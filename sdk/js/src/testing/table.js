@@ -1,7 +1,7 @@
 // Rows as objects, and as the host would send them.
 
 import { columnOf } from "../build.js";
-import { readColumns, writeColumns } from "../column.js";
+import { readColumns, writeColumns } from "../cross.js";
 import { ConfigErrors } from "../errors.js";
 import { field, Schema, unflatten } from "../types.js";
 
