@@ -18,7 +18,7 @@ class Rule:
 @dataclass(frozen=True)
 class Config:
     limit: float
-    within: Span = Span(1)
+    within: Span = field(default=Span(1))
     rules: list[Rule] = field(default_factory=list)
     rates: dict[str, float] = field(default_factory=dict)
     name: str = field(default="amount", metadata={"name": "as"})

@@ -42,12 +42,12 @@ class Script(Keyed[None, list[str]]):
                     do = batch.rows.text("do")[row] or ""
                     batch.state.append(f"{do}@{time}")
                     match do.split():
-                        case ["set", id, at]:
-                            batch.set_timer(int(id), int(at))
-                        case ["delay", id, after]:
-                            batch.set_processing_timer(int(id), int(after))
-                        case ["cancel", id]:
-                            batch.cancel_timer(int(id))
+                        case ["set", timer, due]:
+                            batch.set_timer(int(timer), int(due))
+                        case ["delay", timer, after]:
+                            batch.set_processing_timer(int(timer), int(after))
+                        case ["cancel", timer]:
+                            batch.cancel_timer(int(timer))
                 case Timer(id, clock, at):
                     batch.state.append(f"{clock.value} {id}@{at}")
                     if id == 9:
