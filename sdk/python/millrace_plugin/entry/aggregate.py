@@ -76,3 +76,4 @@ def _written(states: list[Any]) -> wit.Columns:
 
 
 _started = None
+cross.ready()

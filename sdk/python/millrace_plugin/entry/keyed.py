@@ -96,3 +96,4 @@ def _change(change: TimerChange) -> world.TimerChange:
 
 
 _started = None
+cross.ready()

@@ -44,3 +44,4 @@ class ScalarFunction:
 
 
 _started = None
+cross.ready()

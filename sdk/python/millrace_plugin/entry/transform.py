@@ -41,3 +41,4 @@ class Transformer:
 
 
 _started = None
+cross.ready()

@@ -1,0 +1,1 @@
+"""Finds the SDK: python3 -m unittest discover -t . -s tests, in sdk/python."""
