@@ -1,67 +1,144 @@
 package millrace
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
+	"encoding"
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+
+	"millrace/internal/json"
 )
 
 // Configure reads a configuration (JSON) into the exported fields of the struct that config points
 // to, which keep what they had where the configuration says nothing.
 //
-// Keys and values are those of encoding/json, but stricter: a key without a field is a mistake, and
-// so is a field without a key, unless its tag says `omitempty` or it is a pointer. All mistakes are
-// returned at once, as ConfigErrors.
+// Keys are named as for encoding/json, by tags such as `json:"limit"`. A key without a field is a
+// mistake, and so is a field without a key, unless its tag says `omitempty` or it is a pointer. A
+// type with the method UnmarshalText reads its own texts, and one with UnmarshalJSON anything. All
+// mistakes are returned at once, as ConfigErrors.
 func Configure(source string, config any) error {
+	value, err := json.Parse(source)
+	if err != nil {
+		return err
+	}
 	var mistakes ConfigErrors
-	configure([]byte(source), reflect.ValueOf(config).Elem(), "", &mistakes)
+	configure(value, reflect.ValueOf(config).Elem(), "", &mistakes)
 	return mistakes.Err()
 }
 
-var unmarshaler = reflect.TypeFor[json.Unmarshaler]()
-
-func configure(source []byte, into reflect.Value, path string, mistakes *ConfigErrors) {
-	kind := into.Kind()
-	null := string(bytes.TrimSpace(source)) == "null"
-	switch {
-	case reflect.PointerTo(into.Type()).Implements(unmarshaler):
-		if err := json.Unmarshal(source, into.Addr().Interface()); err != nil {
+func configure(value json.Value, into reflect.Value, path string, mistakes *ConfigErrors) {
+	wrong := func(expected string) {
+		mistakes.Add(path, "invalid type: %s, expected %s", value.Words(), expected)
+	}
+	switch own := into.Addr().Interface().(type) {
+	case interface{ UnmarshalJSON([]byte) error }:
+		if err := own.UnmarshalJSON([]byte(value.Source)); err != nil {
 			mistakes.Add(path, "%s", err)
 		}
-	case kind == reflect.Pointer && !null:
-		value := reflect.New(into.Type().Elem())
-		configure(source, value.Elem(), path, mistakes)
-		into.Set(value)
-	case kind == reflect.Struct:
-		configureStruct(source, into, path, mistakes)
-	case kind == reflect.Slice && into.Type().Elem().Kind() != reflect.Uint8 && !null:
-		var items []json.RawMessage
-		if decode(source, &items, "a sequence", path, mistakes) {
-			into.Set(reflect.MakeSlice(into.Type(), len(items), len(items)))
-			for i, item := range items {
-				configure(item, into.Index(i), fmt.Sprintf("%s[%d]", path, i), mistakes)
+		return
+	case encoding.TextUnmarshaler:
+		if value.Kind != json.String {
+			wrong("a string")
+		} else if err := own.UnmarshalText([]byte(value.Text)); err != nil {
+			mistakes.Add(path, "%s", err)
+		}
+		return
+	}
+	switch kind := into.Kind(); {
+	case kind == reflect.Pointer && value.Kind == json.Null:
+		into.SetZero()
+	case kind == reflect.Pointer:
+		item := reflect.New(into.Type().Elem())
+		configure(value, item.Elem(), path, mistakes)
+		into.Set(item)
+	case kind == reflect.Struct && value.Kind == json.Object:
+		configureStruct(value, into, path, mistakes)
+	case kind == reflect.Slice && value.Kind == json.Array:
+		into.Set(reflect.MakeSlice(into.Type(), len(value.Items), len(value.Items)))
+		for i, item := range value.Items {
+			configure(item, into.Index(i), fmt.Sprintf("%s[%d]", path, i), mistakes)
+		}
+	case kind == reflect.Slice && value.Kind == json.Object && isOrdered(into):
+		into.Set(reflect.MakeSlice(into.Type(), len(value.Items), len(value.Items)))
+		for i, item := range value.Items {
+			into.Index(i).Field(0).SetString(value.Keys[i])
+			configure(item, into.Index(i).Field(1), joined(path, value.Keys[i]), mistakes)
+		}
+	case kind == reflect.Map && value.Kind == json.Object:
+		into.Set(reflect.MakeMap(into.Type()))
+		for i, item := range value.Items {
+			entry := reflect.New(into.Type().Elem()).Elem()
+			configure(item, entry, joined(path, value.Keys[i]), mistakes)
+			into.SetMapIndex(reflect.ValueOf(value.Keys[i]).Convert(into.Type().Key()), entry)
+		}
+	case kind == reflect.String && value.Kind == json.String:
+		into.SetString(value.Text)
+	case kind == reflect.Bool && value.Kind == json.Bool:
+		into.SetBool(value.Source == "true")
+	case kind == reflect.Interface && into.NumMethod() == 0:
+		if value.Kind != json.Null {
+			into.Set(reflect.ValueOf(value.Any()))
+		}
+	case value.Kind == json.Number:
+		if expected := configureNumber(value.Source, into); expected != "" {
+			found := "value"
+			if strings.HasPrefix(value.Words(), "floating") || expected != into.Type().String() {
+				found = "type"
 			}
+			mistakes.Add(path, "invalid %s: %s, expected %s", found, value.Words(), expected)
 		}
-	case kind == reflect.Map && into.Type().Key().Kind() == reflect.String && !null:
-		configureMap(source, into, path, mistakes)
 	default:
-		if null && kind != reflect.Pointer && kind != reflect.Interface {
-			mistakes.Add(path, "invalid type: null, expected %s", wanted(into.Type()))
-			return
-		}
-		decode(source, into.Addr().Interface(), wanted(into.Type()), path, mistakes)
+		wrong(wanted(into.Type()))
 	}
 }
 
-func configureStruct(source []byte, into reflect.Value, path string, mistakes *ConfigErrors) {
-	var values map[string]json.RawMessage
-	if !decode(source, &values, "a map", path, mistakes) {
-		return
+// Ordered is a table of the configuration in which the order of the keys matters, which a map would
+// lose.
+type Ordered[V any] []Entry[V]
+
+// Entry is a key of a table, with its value.
+type Entry[V any] struct {
+	Key   string
+	Value V
+}
+
+func (Ordered[V]) ordered() {}
+
+func isOrdered(into reflect.Value) bool {
+	_, ordered := into.Interface().(interface{ ordered() })
+	return ordered
+}
+
+// configureNumber sets a number; if it does not fit, it returns what does.
+func configureNumber(source string, into reflect.Value) (expected string) {
+	bits := 0
+	if into.CanInt() || into.CanUint() || into.CanFloat() {
+		bits = into.Type().Bits()
 	}
+	fits := false
+	switch {
+	case into.CanInt():
+		number, err := strconv.ParseInt(source, 10, bits)
+		into.SetInt(number)
+		fits = err == nil
+	case into.CanUint():
+		number, err := strconv.ParseUint(source, 10, bits)
+		into.SetUint(number)
+		fits = err == nil
+	case into.CanFloat():
+		number, err := strconv.ParseFloat(source, bits)
+		into.SetFloat(number)
+		fits = err == nil
+	}
+	if fits {
+		return ""
+	}
+	return wanted(into.Type())
+}
+
+func configureStruct(value json.Value, into reflect.Value, path string, mistakes *ConfigErrors) {
 	var names []string
 	for _, field := range reflect.VisibleFields(into.Type()) {
 		name, optional := keyOf(field)
@@ -69,40 +146,17 @@ func configureStruct(source []byte, into reflect.Value, path string, mistakes *C
 			continue
 		}
 		names = append(names, name)
-		value, given := values[name]
-		delete(values, name)
-		switch {
-		case given:
-			configure(value, into.FieldByIndex(field.Index), joined(path, name), mistakes)
-		case !optional:
+		if at := slices.Index(value.Keys, name); at >= 0 {
+			place := into.FieldByIndex(field.Index)
+			configure(value.Items[at], place, joined(path, name), mistakes)
+		} else if !optional {
 			mistakes.Add(path, "missing field `%s`", name)
 		}
 	}
-	unknown := make([]string, 0, len(values))
-	for name := range values {
-		unknown = append(unknown, name)
-	}
-	slices.Sort(unknown)
-	for _, name := range unknown {
-		mistakes.Add(joined(path, name), "unknown field `%s`, %s", name, expected(names))
-	}
-}
-
-func configureMap(source []byte, into reflect.Value, path string, mistakes *ConfigErrors) {
-	var values map[string]json.RawMessage
-	if !decode(source, &values, "a map", path, mistakes) {
-		return
-	}
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	into.Set(reflect.MakeMap(into.Type()))
-	for _, name := range names {
-		value := reflect.New(into.Type().Elem()).Elem()
-		configure(values[name], value, joined(path, name), mistakes)
-		into.SetMapIndex(reflect.ValueOf(name).Convert(into.Type().Key()), value)
+	for _, name := range value.Keys {
+		if !slices.Contains(names, name) {
+			mistakes.Add(joined(path, name), "unknown field `%s`, %s", name, expected(names))
+		}
 	}
 }
 
@@ -122,49 +176,11 @@ func keyOf(field reflect.StructField) (key string, optional bool) {
 	return name, optional
 }
 
-// decode reads one value; what it is not is noted in the words of the pipeline's author.
-func decode(source []byte, into any, wanted, path string, mistakes *ConfigErrors) bool {
-	err := json.Unmarshal(source, into)
-	if err == nil {
-		return true
-	}
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
-		kind := "type"
-		if strings.HasPrefix(wrong.Value, "number ") {
-			kind = "value"
-		}
-		mistakes.Add(path, "invalid %s: %s, expected %s", kind, sourceWords(source), wanted)
-	} else {
-		mistakes.Add(path, "%s", err)
-	}
-	return false
-}
-
-// sourceWords names a JSON value in a message.
-func sourceWords(source []byte) string {
-	text := string(bytes.TrimSpace(source))
-	switch {
-	case text == "":
-		return "nothing"
-	case text == "null":
-		return "null"
-	case text == "true" || text == "false":
-		return "boolean `" + text + "`"
-	case text[0] == '"':
-		return "string " + text
-	case text[0] == '[':
-		return "sequence"
-	case text[0] == '{':
-		return "map"
-	case strings.ContainsAny(text, ".eE"):
-		return "floating point `" + text + "`"
-	}
-	return "integer `" + text + "`"
-}
-
 // wanted says what belongs into a field.
 func wanted(of reflect.Type) string {
+	if of.Kind() == reflect.Slice && isOrdered(reflect.Zero(of)) {
+		return "a map"
+	}
 	switch of.Kind() {
 	case reflect.String:
 		return "a string"

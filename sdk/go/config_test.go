@@ -1,6 +1,8 @@
 package millrace_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,14 +79,53 @@ func TestSpansHaveAUnit(t *testing.T) {
 		"7d": 604_800_000_000, "2 min": 120_000_000,
 	} {
 		var span millrace.Span
-		if err := span.UnmarshalJSON([]byte(`"` + text + `"`)); err != nil || span != expected {
+		if err := span.UnmarshalText([]byte(text)); err != nil || span != expected {
 			t.Errorf("%s is %d: %v", text, span, err)
 		}
 	}
 	for _, text := range []string{"", "60", "0s", "-1s", "1.5h", "5 weeks", "99999999999d"} {
 		var span millrace.Span
-		if err := span.UnmarshalJSON([]byte(`"` + text + `"`)); err == nil {
+		if err := span.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%s is %d", text, span)
+		}
+	}
+}
+
+type outcome string
+
+func (o *outcome) UnmarshalText(text []byte) error {
+	if *o = outcome(text); *o != "fraud" {
+		return fmt.Errorf("unknown variant `%s`", text)
+	}
+	return nil
+}
+
+// What a text may be is for its type to say, and a table may have an order.
+func TestTypesReadTheirOwnTexts(t *testing.T) {
+	var config struct {
+		Outcome outcome                  `json:"outcome"`
+		Schema  millrace.Ordered[string] `json:"schema"`
+		Any     any                      `json:"any,omitempty"`
+	}
+	source := `{"outcome": "fraud", "schema": {"z": "int", "a": "te\u00e9\ud83e\udd80xt"}, "any": [1, {"a": null}]}`
+	if err := millrace.Configure(source, &config); err != nil {
+		t.Fatal(err)
+	}
+	schema := millrace.Ordered[string]{{Key: "z", Value: "int"}, {Key: "a", Value: "teé🦀xt"}}
+	if config.Outcome != "fraud" || !slices.Equal(config.Schema, schema) {
+		t.Errorf("%+v", config)
+	}
+	err := millrace.Configure(`{"outcome": "block", "schema": {"a": 1}}`, &config)
+	for _, expected := range []string{
+		"outcome: unknown variant `block`", "schema.a: invalid type: integer `1`, expected a string",
+	} {
+		if err == nil || !strings.Contains(err.Error(), expected) {
+			t.Errorf("%q is not in %v", expected, err)
+		}
+	}
+	for _, source := range []string{"", "{", `{"a"}`, `{"a": 1,}`, "[1 2]", `"x`, "nul", "{} x", `"\q"`} {
+		if err := millrace.Configure(source, &struct{}{}); err == nil {
+			t.Errorf("%s was taken", source)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package millrace
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -17,12 +16,9 @@ var spanUnits = map[string]int64{
 	"h": 3_600_000_000, "d": 86_400_000_000,
 }
 
-// UnmarshalJSON reads a time span.
-func (s *Span) UnmarshalJSON(source []byte) error {
-	var text string
-	if err := json.Unmarshal(source, &text); err != nil {
-		return fmt.Errorf("invalid type: %s, expected a string", sourceWords(source))
-	}
+// UnmarshalText reads a time span.
+func (s *Span) UnmarshalText(source []byte) error {
+	text := string(source)
 	digits := strings.IndexFunc(text, func(c rune) bool { return c < '0' || c > '9' })
 	if digits >= 0 {
 		number, err := strconv.ParseInt(text[:digits], 10, 64)

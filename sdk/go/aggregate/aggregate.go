@@ -7,7 +7,7 @@ import (
 )
 
 // Plugin is an aggregate function for SQL with a state S for each group. Its exported fields are
-// the function's configuration, as encoding/json reads it; see millrace.Configure.
+// the function's configuration, with tags as for encoding/json; see millrace.Configure.
 //
 // The host collects the rows of a group in any number of states and merges them later, in any order
 // and grouping, so the result may only depend on which rows a group has. The zero value of S is the

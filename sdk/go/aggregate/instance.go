@@ -19,6 +19,10 @@ type Instance[S any] struct {
 func Start[S any](
 	plugin Plugin[S], config string, arguments millrace.Schema,
 ) (*Instance[S], error) {
+	coder := codec.Of(new(S))
+	if err := coder.Check(); err != nil {
+		return nil, err
+	}
 	if err := millrace.Configure(config, plugin); err != nil {
 		return nil, err
 	}

@@ -45,6 +45,10 @@ type Result struct {
 func Start[S any](
 	plugin Plugin[S], config string, input millrace.Schema, key []string,
 ) (*Instance[S], error) {
+	coder := codec.Of(new(S))
+	if err := coder.Check(); err != nil {
+		return nil, err
+	}
 	if err := millrace.Configure(config, plugin); err != nil {
 		return nil, err
 	}

@@ -1,19 +1,24 @@
 // Package keyed is the world of plugins that remember something for each key.
 package keyed
 
-import "millrace"
+import (
+	"millrace"
+	"millrace/internal/codec"
+)
 
 // Plugin is a transformation with a state S for each key. Its exported fields are the step's
-// configuration, as encoding/json reads it; see millrace.Configure.
+// configuration, with tags as for encoding/json; see millrace.Configure.
 //
 // The host calls Start once per instance and then Process with the rows of some keys, and with the
 // timers of these keys that are due. Rows of a key come in the order of event time where the input
 // has it. Instances come and go, so only the state may be relied upon.
 //
-// A state with the methods AppendBinary (or MarshalBinary) and UnmarshalBinary is kept in the bytes
-// that these say, one that is []byte as it is, and any other as JSON. After a change of what they
-// say, give the plugin a new StateVersion. UnmarshalBinary may be called on a state that was used
-// for another key; with a method Reset, which makes it the zero value, it can keep its memory, too.
+// A state is any type whose fields are exported: numbers, texts, lists, maps, structs, and pointers
+// for what may be missing. It is kept in the format of postcard (https://postcard.jamesmunns.com):
+// fields by their order and without names, so any change of the type is a new StateVersion. []byte
+// is kept as it is, and a type with the methods AppendBinary (or MarshalBinary) and UnmarshalBinary
+// as these say. UnmarshalBinary may be called on a state that was used for another key; with a
+// method Reset, which makes it the zero value, it can keep its memory, too.
 type Plugin[S any] interface {
 	// Start gets ready for rows of the schema input whose key is the columns key, and says what
 	// the plugin will do. It is also called when a pipeline is merely checked. An error is shown to
@@ -37,9 +42,17 @@ type Versioned interface {
 type Migrator[S any] interface {
 	// ReadsVersions are the versions that Migrate understands.
 	ReadsVersions() []uint32
-	// Migrate is the state of today, from one that an older version of the plugin wrote. An error
-	// stops the pipeline.
+	// Migrate is the state of today, from one that an older version of the plugin wrote; ReadState
+	// reads it. An error stops the pipeline.
 	Migrate(version uint32, state []byte) (S, error)
+}
+
+// ReadState reads a state of an older type.
+func ReadState[S any](state []byte) (S, error) {
+	var value S
+	coder := codec.Of(&value)
+	err := coder.Read(state)
+	return value, err
 }
 
 // Export makes plugin the one of this component: call it in an init function of package main.

@@ -20,9 +20,7 @@ type script struct {
 	Early bool `json:"early,omitempty"`
 }
 
-type seen struct {
-	Count int `json:"count"`
-}
+type seen struct{ Count int }
 
 func (p *script) Start(input millrace.Schema, key []string) (*millrace.Description, error) {
 	text := millrace.Field{Name: "saw", Type: millrace.Utf8}

@@ -27,10 +27,10 @@ type Count struct {
 	Limit uint64 `json:"limit"`
 }
 
-// State is what is remembered of a key, kept as JSON. After a change of this type, give the plugin
-// a method StateVersion that returns 2.
+// State is what is remembered of a key. After a change of this type, give the plugin a method
+// StateVersion that returns 2.
 type State struct {
-	Count uint64 `json:"count"`
+	Count uint64
 }
 
 // Start says what the plugin adds.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -17,12 +16,8 @@ const (
 	Review Outcome = "review"
 )
 
-// UnmarshalJSON reads an outcome.
-func (o *Outcome) UnmarshalJSON(source []byte) error {
-	var text string
-	if err := json.Unmarshal(source, &text); err != nil {
-		return err
-	}
+// UnmarshalText reads an outcome.
+func (o *Outcome) UnmarshalText(text []byte) error {
 	*o = Outcome(text)
 	if *o != Fraud && *o != Review {
 		return fmt.Errorf("unknown variant `%s`, expected `fraud` or `review`", text)

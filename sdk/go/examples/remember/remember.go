@@ -26,10 +26,10 @@ const (
 	entriesMax = 100
 )
 
-// Totals is what is remembered of a key, kept as JSON.
+// Totals is what is remembered of a key.
 type Totals struct {
-	Count uint64 `json:"count"`
-	Sum   int64  `json:"sum"`
+	Count uint64
+	Sum   int64
 }
 
 // Remember is the plugin. It has no configuration.
@@ -88,7 +88,7 @@ func (p *Remember) Start(input millrace.Schema, key []string) (*millrace.Descrip
 	}, mistakes.Err()
 }
 
-// StateVersion is that of Totals as JSON.
+// StateVersion is that of Totals.
 func (p *Remember) StateVersion() uint32 { return 2 }
 
 // ReadsVersions are the versions that Migrate understands.

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,40 +15,11 @@ const types = "string, bool, int32, int64, float64, decimal(p,s), date, timestam
 // UnknownFields says what to do with a field that the schema does not have: true rejects the row.
 type UnknownFields bool
 
-// UnmarshalJSON reads `ignore` or `reject`.
-func (u *UnknownFields) UnmarshalJSON(source []byte) error {
-	var text string
-	if err := json.Unmarshal(source, &text); err != nil {
-		return err
-	}
-	*u = text == "reject"
-	if !*u && text != "ignore" {
+// UnmarshalText reads `ignore` or `reject`.
+func (u *UnknownFields) UnmarshalText(text []byte) error {
+	*u = string(text) == "reject"
+	if !*u && string(text) != "ignore" {
 		return fmt.Errorf("unknown variant `%s`, expected `ignore` or `reject`", text)
-	}
-	return nil
-}
-
-// SchemaText is the table `schema` as it was written: names and types in order, which a map would
-// lose.
-type SchemaText [][2]string
-
-// UnmarshalJSON reads an object of texts.
-func (s *SchemaText) UnmarshalJSON(source []byte) error {
-	wrong := errors.New("it must be a table of column names and types as `schema`")
-	decoder := json.NewDecoder(bytes.NewReader(source))
-	if start, err := decoder.Token(); err != nil || start != json.Delim('{') {
-		return wrong
-	}
-	for decoder.More() {
-		name, err := decoder.Token()
-		if err != nil {
-			return wrong
-		}
-		var kind string
-		if err := decoder.Decode(&kind); err != nil {
-			return wrong
-		}
-		*s = append(*s, [2]string{fmt.Sprint(name), kind})
 	}
 	return nil
 }
@@ -65,20 +33,23 @@ type Declared struct {
 	isJSON bool
 }
 
-// resolve gives the declared columns; what can't be understood goes to mistakes.
-func (s SchemaText) resolve(mistakes *millrace.ConfigErrors) []Declared {
-	if len(s) == 0 {
+// resolve gives the declared columns of the table `schema`; what can't be understood goes to
+// mistakes.
+func resolve(
+	schema millrace.Ordered[string], mistakes *millrace.ConfigErrors,
+) []Declared {
+	if len(schema) == 0 {
 		mistakes.Add("schema", "no column is declared; give at least one, as `name = \"type\"`")
 	}
 	var all []Declared
-	for _, pair := range s {
-		kind, nullable := strings.CutSuffix(pair[1], "?")
+	for _, column := range schema {
+		kind, nullable := strings.CutSuffix(column.Value, "?")
 		declared, err := parseKind(kind)
 		if err != nil {
-			mistakes.Add("schema."+pair[0], "%s", err)
+			mistakes.Add("schema."+column.Key, "%s", err)
 			continue
 		}
-		declared.Name, declared.Nullable = pair[0], nullable
+		declared.Name, declared.Nullable = column.Key, nullable
 		all = append(all, declared)
 	}
 	return all

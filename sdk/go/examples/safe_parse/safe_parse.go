@@ -31,7 +31,7 @@ type SafeParse struct {
 	// Column holds the JSON text.
 	Column string `json:"column,omitempty"`
 	// Schema is the columns to make, in this order.
-	Schema SchemaText `json:"schema"`
+	Schema millrace.Ordered[string] `json:"schema"`
 	// KeepRaw says whether the raw column goes on.
 	KeepRaw bool `json:"keep_raw,omitempty"`
 	// UnknownFields says what to do with a field that the schema does not have.
@@ -47,7 +47,7 @@ func New() *SafeParse { return &SafeParse{Column: "value"} }
 // Start checks the configuration against the input.
 func (p *SafeParse) Start(input millrace.Schema) (*millrace.Description, error) {
 	var mistakes millrace.ConfigErrors
-	p.declared = p.Schema.resolve(&mistakes)
+	p.declared = resolve(p.Schema, &mistakes)
 	p.byName = map[string]int{}
 	main := millrace.Port{Name: "main"}
 	for at, declared := range p.declared {

@@ -3,14 +3,16 @@ package codec
 
 import (
 	"encoding"
-	"encoding/json"
 	"fmt"
+	"reflect"
+
+	"millrace/internal/postcard"
 )
 
 // Codec writes and reads the states of one variable. It is found out once how, and not for each of
 // them.
 type Codec struct {
-	state     any
+	value     reflect.Value
 	raw       *[]byte
 	appender  encoding.BinaryAppender
 	marshaler encoding.BinaryMarshaler
@@ -19,12 +21,28 @@ type Codec struct {
 
 // Of is the codec of the variable that state points to.
 func Of(state any) Codec {
-	c := Codec{state: state}
+	c := Codec{value: reflect.ValueOf(state).Elem()}
 	c.raw, _ = state.(*[]byte)
 	c.appender, _ = state.(encoding.BinaryAppender)
 	c.marshaler, _ = state.(encoding.BinaryMarshaler)
 	c.reader, _ = state.(encoding.BinaryUnmarshaler)
 	return c
+}
+
+// Check says whether such states can be written and read.
+func (c *Codec) Check() error {
+	if c.Overwrites() {
+		return nil
+	}
+	if err := postcard.Check(c.value.Type()); err != nil {
+		return fmt.Errorf("a state of type %s can't be kept: %w", c.value.Type(), err)
+	}
+	return nil
+}
+
+// Overwrites says that Read leaves nothing of what the variable had before.
+func (c *Codec) Overwrites() bool {
+	return c.raw != nil || c.reader != nil && (c.appender != nil || c.marshaler != nil)
 }
 
 // Append adds the variable's value to bytes.
@@ -39,17 +57,12 @@ func (c *Codec) Append(bytes []byte) ([]byte, error) {
 	case c.reader != nil && c.marshaler != nil:
 		own, err = c.marshaler.MarshalBinary()
 	default:
-		own, err = json.Marshal(c.state)
+		bytes, err = postcard.Append(bytes, c.value)
 	}
 	if err != nil {
 		return bytes, fmt.Errorf("can't write a state: %w", err)
 	}
 	return append(bytes, own...), nil
-}
-
-// Overwrites says that Read leaves nothing of what the variable had before.
-func (c *Codec) Overwrites() bool {
-	return c.raw != nil || c.reader != nil && (c.appender != nil || c.marshaler != nil)
 }
 
 // Read gives the variable the value that bytes hold.
@@ -61,7 +74,7 @@ func (c *Codec) Read(bytes []byte) error {
 	case c.Overwrites():
 		err = c.reader.UnmarshalBinary(bytes)
 	default:
-		err = json.Unmarshal(bytes, c.state)
+		err = postcard.Read(bytes, c.value)
 	}
 	if err != nil {
 		return fmt.Errorf("can't read a state: %w", err)
