@@ -192,6 +192,10 @@ millrace_builder *millrace_builder_child(millrace_builder *builder, size_t child
     return &builder->children[child];
 }
 
+const millrace_type *millrace_builder_type(const millrace_builder *builder) {
+    return &builder->type;
+}
+
 size_t millrace_builder_length(const millrace_builder *builder) { return builder->length; }
 
 /* Makes room for one more row. */

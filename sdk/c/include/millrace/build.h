@@ -78,6 +78,9 @@ void millrace_append_struct(millrace_builder *builder);
 /* A copy of a row of another column of the same type. */
 void millrace_append_row(millrace_builder *builder, const millrace_column *column, size_t row);
 
+/* The type that it was made for. */
+const millrace_type *millrace_builder_type(const millrace_builder *builder);
+
 /* How many rows there are. */
 size_t millrace_builder_length(const millrace_builder *builder);
 

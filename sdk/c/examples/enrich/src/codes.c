@@ -1,18 +1,5 @@
 #include "codes.h"
 
-#if defined(__clang__)
-/* C17 has no other way to take in a file, and the compilers of this SDK know this one. */
-#pragma clang diagnostic ignored "-Wc23-extensions"
-#endif
-
-/* Each line has a code and its other names; `#` starts a comment. */
-static const char countries[] = {
-#embed "../../../../../plugins/enrich/data/countries.tsv"
-};
-static const char currencies[] = {
-#embed "../../../../../plugins/enrich/data/currencies.tsv"
-};
-
 /* Enough for all names of a table, half of them empty. */
 #define SLOTS 4096
 
@@ -117,39 +104,32 @@ static millrace_text take_until(millrace_text *rest, char separator) {
     return taken;
 }
 
-static codes parse(millrace_arena *arena, millrace_text table) {
-    size_t lines = 0;
-    for (size_t at = 0; at < table.length; at++) {
-        lines += table.bytes[at] == '\n';
+static codes parse(millrace_arena *arena, const char *const *lines) {
+    size_t count = 0;
+    while (lines[count] != NULL) {
+        count++;
     }
     codes codes = {
-        .codes = MILLRACE_ARRAY(arena, millrace_text, lines + 1),
+        .codes = MILLRACE_ARRAY(arena, millrace_text, count),
+        .count = count,
         .slots = millrace_alloc_zeroed(arena, SLOTS, sizeof(name)),
         .mask = SLOTS - 1,
     };
-    while (table.length > 0) {
-        millrace_text line = take_until(&table, '\n');
-        if (line.length == 0 || line.bytes[0] == '#') {
-            continue;
-        }
+    for (size_t at = 0; at < count; at++) {
+        millrace_text line = millrace_text_of(lines[at]);
         millrace_text code = line;
-        codes.codes[codes.count] = take_until(&code, '\t');
+        codes.codes[at] = take_until(&code, '\t');
         while (line.length > 0) {
             millrace_text folded = fold(arena, take_until(&line, '\t'));
-            *slot_of(&codes, folded) = (name){folded, (uint32_t)codes.count};
+            *slot_of(&codes, folded) = (name){folded, (uint32_t)at};
         }
-        codes.count++;
     }
     return codes;
 }
 
-codes codes_countries(millrace_arena *arena) {
-    return parse(arena, (millrace_text){countries, sizeof countries});
-}
+codes codes_countries(millrace_arena *arena) { return parse(arena, countries); }
 
-codes codes_currencies(millrace_arena *arena) {
-    return parse(arena, (millrace_text){currencies, sizeof currencies});
-}
+codes codes_currencies(millrace_arena *arena) { return parse(arena, currencies); }
 
 size_t codes_find(const codes *codes, millrace_arena *arena, millrace_text text) {
     /* Most texts are codes already. */

@@ -4,6 +4,10 @@
 
 #include <millrace/text.h>
 
+/* Lines of a code and its other names, separated by tabs. NULL ends them. */
+extern const char *const countries[];
+extern const char *const currencies[];
+
 /* A name in the form in which names are compared, with the place of its code. */
 typedef struct name {
     millrace_text folded; /* NULL in a slot that is free */

@@ -1,0 +1,578 @@
+#include "values.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../arena.h"
+
+/* --- Texts of a test --- */
+
+const char *with_quotes(millrace_arena *arena, const char *text) {
+    if (strchr(text, '"') != NULL) {
+        return text;
+    }
+    char *quoted = millrace_alloc(arena, strlen(text) + 1);
+    memcpy(quoted, text, strlen(text) + 1);
+    for (char *at = quoted; *at != '\0'; at++) {
+        *at = *at == '\'' ? '"' : *at;
+    }
+    return quoted;
+}
+
+const millrace_json *json_from(millrace_arena *arena, const char *what, millrace_text text) {
+    const char *error = NULL;
+    const millrace_json *json = millrace_json_parse(arena, text, &error);
+    if (json == NULL) {
+        millrace_fail("%s of the test is no JSON: %s: %s", what, error, millrace_copy(arena, text));
+    }
+    return json;
+}
+
+/* --- Types --- */
+
+typedef struct type_reader {
+    millrace_arena *arena;
+    const char *rest;
+} type_reader;
+
+static const char *take_word(type_reader *reader) {
+    size_t length = 0;
+    while (reader->rest[length] != '\0' && strchr("<>(),: []", reader->rest[length]) == NULL) {
+        length++;
+    }
+    const char *word = millrace_copy(reader->arena, (millrace_text){reader->rest, length});
+    reader->rest += length;
+    reader->rest += strspn(reader->rest, " ");
+    return word;
+}
+
+static bool take_mark(type_reader *reader, char mark) {
+    if (*reader->rest != mark) {
+        return false;
+    }
+    reader->rest++;
+    reader->rest += strspn(reader->rest, " ");
+    return true;
+}
+
+static bool take_type(type_reader *reader, millrace_type *type);
+
+/* Makes a type of these children. */
+static bool nested(
+    type_reader *reader, millrace_type *type, millrace_kind kind, const millrace_field *children,
+    size_t count
+) {
+    millrace_field *copy = MILLRACE_ARRAY(reader->arena, millrace_field, count);
+    memcpy(copy, children, count * sizeof *copy);
+    *type = (millrace_type){.kind = kind, .children = copy, .child_count = count};
+    return true;
+}
+
+#define STRUCT_FIELDS_MAX 64
+
+static bool take_struct(type_reader *reader, millrace_type *type) {
+    millrace_field fields[STRUCT_FIELDS_MAX];
+    size_t count = 0;
+    if (!take_mark(reader, '<')) {
+        return false;
+    }
+    do {
+        if (count == STRUCT_FIELDS_MAX) {
+            return false;
+        }
+        fields[count] = (millrace_field){.name = take_word(reader), .nullable = true};
+        if (!take_mark(reader, ':') || !take_type(reader, &fields[count].type)) {
+            return false;
+        }
+        count++;
+    } while (take_mark(reader, ','));
+    return take_mark(reader, '>') && nested(reader, type, MILLRACE_STRUCT, fields, count);
+}
+
+static bool take_map(type_reader *reader, millrace_type *type) {
+    millrace_field pair[2] = {{.name = "key"}, {.name = "value", .nullable = true}};
+    millrace_field entries = {.name = "entries"};
+    return take_mark(reader, '<') && take_type(reader, &pair[0].type) && take_mark(reader, ',')
+        && take_type(reader, &pair[1].type) && take_mark(reader, '>')
+        && nested(reader, &entries.type, MILLRACE_STRUCT, pair, 2)
+        && nested(reader, type, MILLRACE_MAP, &entries, 1);
+}
+
+static bool take_list(type_reader *reader, millrace_type *type) {
+    millrace_field item = {.name = "item", .nullable = true};
+    return take_mark(reader, '<') && take_type(reader, &item.type) && take_mark(reader, '>')
+        && nested(reader, type, MILLRACE_LIST, &item, 1);
+}
+
+static bool take_decimal(type_reader *reader, millrace_type *type) {
+    type->kind = MILLRACE_DECIMAL128;
+    if (!take_mark(reader, '(')) {
+        return false;
+    }
+    type->precision = (uint8_t)strtoul(take_word(reader), NULL, 10);
+    if (!take_mark(reader, ',')) {
+        return false;
+    }
+    type->scale = (int8_t)strtol(take_word(reader), NULL, 10);
+    return take_mark(reader, ')');
+}
+
+static bool take_type(type_reader *reader, millrace_type *type) {
+    static const struct {
+        const char *name;
+        millrace_kind kind;
+    } names[] = {
+        {"bool", MILLRACE_BOOLEAN},  {"boolean", MILLRACE_BOOLEAN}, {"int8", MILLRACE_INT8},
+        {"int16", MILLRACE_INT16},   {"int32", MILLRACE_INT32},     {"int64", MILLRACE_INT64},
+        {"uint8", MILLRACE_UINT8},   {"uint16", MILLRACE_UINT16},   {"uint32", MILLRACE_UINT32},
+        {"uint64", MILLRACE_UINT64}, {"float32", MILLRACE_FLOAT32}, {"float64", MILLRACE_FLOAT64},
+        {"string", MILLRACE_UTF8},   {"binary", MILLRACE_BINARY},   {"date", MILLRACE_DATE32},
+        {"timestamp", MILLRACE_TIMESTAMP},
+    };
+    *type = (millrace_type){0};
+    const char *word = take_word(reader);
+    if (strcmp(word, "decimal") == 0) {
+        return take_decimal(reader, type);
+    }
+    if (strcmp(word, "list") == 0) {
+        return take_list(reader, type);
+    }
+    if (strcmp(word, "struct") == 0) {
+        return take_struct(reader, type);
+    }
+    if (strcmp(word, "map") == 0) {
+        return take_map(reader, type);
+    }
+    for (size_t at = 0; at < sizeof names / sizeof names[0]; at++) {
+        if (strcmp(names[at].name, word) == 0) {
+            type->kind = names[at].kind;
+            type->zone = type->kind == MILLRACE_TIMESTAMP ? "UTC" : NULL;
+            return true;
+        }
+    }
+    return false;
+}
+
+millrace_schema schema_from_json(millrace_arena *arena, const char *text) {
+    const millrace_json *json =
+        json_from(arena, "the schema", millrace_text_of(with_quotes(arena, text)));
+    millrace_field *fields = MILLRACE_ARRAY(arena, millrace_field, json->count);
+    for (size_t at = 0; at < json->count; at++) {
+        const char *type = json->items[at].text.bytes;
+        type_reader reader = {arena, type == NULL ? "" : type};
+        fields[at] = (millrace_field){.name = json->items[at].name.bytes, .nullable = true};
+        if (!take_type(&reader, &fields[at].type) || *reader.rest != '\0') {
+            millrace_fail("column `%s` of the test has no type `%s`", fields[at].name, type);
+        }
+    }
+    return (millrace_schema){fields, json->count};
+}
+
+/* --- Times --- */
+
+/* By Howard Hinnant's `days_from_civil` and `civil_from_days`
+ * (https://howardhinnant.github.io/date_algorithms.html). */
+static int64_t days_from_civil(int64_t year, int64_t month, int64_t day) {
+    year -= month <= 2;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t year_of_era = year - era * 400;
+    int64_t day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * 146097 + day_of_era - 719468;
+}
+
+static const char *date_text(millrace_arena *arena, int64_t days) {
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t day_of_era = days - era * 146097;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month_from_march = (5 * day_of_year + 2) / 153;
+    int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+    int64_t year = year_of_era + era * 400 + (month <= 2);
+    int64_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    return millrace_format(
+        arena, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year, month, day
+    );
+}
+
+#define US_PER_DAY INT64_C(86400000000)
+
+static const char *timestamp_text(millrace_arena *arena, int64_t us) {
+    int64_t days = us / US_PER_DAY - (us % US_PER_DAY < 0);
+    int64_t left = us - days * US_PER_DAY;
+    const char *date = date_text(arena, days);
+    int64_t seconds = left / 1000000;
+    int64_t fraction = left % 1000000;
+    const char *places = "";
+    if (fraction != 0) {
+        places = fraction % 1000 == 0
+            ? millrace_format(arena, ".%03" PRId64, fraction / 1000)
+            : millrace_format(arena, ".%06" PRId64, fraction);
+    }
+    return millrace_format(
+        arena, "%sT%02" PRId64 ":%02" PRId64 ":%02" PRId64 "%sZ", date, seconds / 3600,
+        seconds / 60 % 60, seconds % 60, places
+    );
+}
+
+static int64_t date_from(const char *text) {
+    char *end = NULL;
+    int64_t year = strtoll(text, &end, 10);
+    int64_t month = *end == '-' ? strtoll(end + 1, &end, 10) : 0;
+    int64_t day = *end == '-' ? strtoll(end + 1, &end, 10) : 0;
+    if (month < 1 || month > 12 || day < 1 || day > 31) {
+        millrace_fail("`%s` of the test is no date", text);
+    }
+    return days_from_civil(year, month, day);
+}
+
+/* RFC 3339, in UTC. */
+static int64_t timestamp_from(const char *text) {
+    int64_t us = date_from(text) * US_PER_DAY;
+    const char *time = strpbrk(text, "Tt ");
+    if (time == NULL || strlen(time) < 9) {
+        millrace_fail("`%s` of the test is no timestamp in UTC", text);
+    }
+    int64_t hours = strtoll(time + 1, NULL, 10);
+    int64_t minutes = strtoll(time + 4, NULL, 10);
+    us += (hours * 3600 + minutes * 60 + strtoll(time + 7, NULL, 10)) * 1000000;
+    if (time[9] == '.') {
+        int64_t unit = 100000;
+        for (const char *at = time + 10; *at >= '0' && *at <= '9'; at++) {
+            us += (*at - '0') * unit;
+            unit /= 10;
+        }
+    }
+    return us;
+}
+
+/* --- Values in --- */
+
+static millrace_int128 decimal_from(const char *text, int scale) {
+    millrace_int128 value = 0;
+    int places = -1;
+    bool negative = *text == '-';
+    for (const char *at = text + negative; *at != '\0'; at++) {
+        if (*at == '.') {
+            places = 0;
+        } else if (*at >= '0' && *at <= '9') {
+            value = value * 10 + (*at - '0');
+            places += places >= 0;
+        } else {
+            millrace_fail("`%s` of the test is no decimal", text);
+        }
+    }
+    for (places = places < 0 ? 0 : places; places < scale; places++) {
+        value *= 10;
+    }
+    return negative ? -value : value;
+}
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static int base64_digit(char byte) {
+    const char *found = byte == '\0' ? NULL : strchr(base64_digits, byte);
+    return found == NULL ? -1 : (int)(found - base64_digits);
+}
+
+/* Bytes as their text, or `base64:` and base64. */
+static void append_binary(millrace_builder *builder, millrace_text text) {
+    static const char prefix[] = "base64:";
+    size_t skipped = sizeof prefix - 1;
+    if (text.length < skipped || memcmp(text.bytes, prefix, skipped) != 0) {
+        millrace_append_bytes(builder, text.bytes, text.length);
+        return;
+    }
+    uint8_t *bytes = malloc(text.length);
+    size_t length = 0;
+    unsigned bits = 0;
+    int bit_count = 0;
+    for (size_t at = skipped; at < text.length && base64_digit(text.bytes[at]) >= 0; at++) {
+        bits = (bits << 6 | (unsigned)base64_digit(text.bytes[at])) & 0xFFFF;
+        bit_count += 6;
+        if (bit_count >= 8) {
+            bit_count -= 8;
+            bytes[length++] = (uint8_t)(bits >> bit_count);
+        }
+    }
+    millrace_append_bytes(builder, bytes, length);
+    free(bytes);
+}
+
+static void append_number(
+    millrace_builder *builder, const millrace_type *type, const millrace_json *json
+) {
+    int64_t integer = 0;
+    uint64_t natural = 0;
+    double number = 0;
+    if (type->kind == MILLRACE_DECIMAL128) {
+        millrace_append_decimal(builder, decimal_from(json->text.bytes, type->scale));
+    } else if (type->kind == MILLRACE_FLOAT32 || type->kind == MILLRACE_FLOAT64) {
+        millrace_json_double(json, &number);
+        millrace_append_double(builder, number);
+    } else if (millrace_json_int64(json, &integer)) {
+        millrace_append_int(builder, integer);
+    } else if (millrace_json_uint64(json, &natural)) {
+        millrace_append_uint(builder, natural);
+    } else {
+        millrace_fail("`%s` of the test is no integer", json->text.bytes);
+    }
+}
+
+static void append_text(
+    millrace_builder *builder, const millrace_type *type, const millrace_json *json
+) {
+    switch (type->kind) {
+    case MILLRACE_DATE32:
+        millrace_append_int(builder, date_from(json->text.bytes));
+        break;
+    case MILLRACE_TIMESTAMP:
+        millrace_append_int(builder, timestamp_from(json->text.bytes));
+        break;
+    case MILLRACE_DECIMAL128:
+        millrace_append_decimal(builder, decimal_from(json->text.bytes, type->scale));
+        break;
+    case MILLRACE_BINARY:
+        append_binary(builder, json->text);
+        break;
+    default:
+        millrace_append_text(builder, json->text);
+    }
+}
+
+static void append_object(
+    millrace_builder *builder, const millrace_type *type, const millrace_json *json
+) {
+    if (type->kind == MILLRACE_MAP) {
+        millrace_builder *entries = millrace_builder_child(builder, 0);
+        for (size_t at = 0; at < json->count; at++) {
+            millrace_append_text(millrace_builder_child(entries, 0), json->items[at].name);
+            append_json(millrace_builder_child(entries, 1), &json->items[at]);
+            millrace_append_struct(entries);
+        }
+        millrace_append_list(builder);
+        return;
+    }
+    for (size_t at = 0; at < type->child_count; at++) {
+        const millrace_json *member = millrace_json_member(json, type->children[at].name);
+        if (member == NULL) {
+            millrace_append_null(millrace_builder_child(builder, at));
+        } else {
+            append_json(millrace_builder_child(builder, at), member);
+        }
+    }
+    millrace_append_struct(builder);
+}
+
+void append_json(millrace_builder *builder, const millrace_json *json) {
+    const millrace_type *type = millrace_builder_type(builder);
+    switch (json->kind) {
+    case MILLRACE_JSON_NULL:
+        millrace_append_null(builder);
+        break;
+    case MILLRACE_JSON_BOOLEAN:
+        millrace_append_bool(builder, json->boolean);
+        break;
+    case MILLRACE_JSON_NUMBER:
+        append_number(builder, type, json);
+        break;
+    case MILLRACE_JSON_TEXT:
+        append_text(builder, type, json);
+        break;
+    case MILLRACE_JSON_LIST:
+        for (size_t at = 0; at < json->count; at++) {
+            append_json(millrace_builder_child(builder, 0), &json->items[at]);
+        }
+        millrace_append_list(builder);
+        break;
+    case MILLRACE_JSON_OBJECT:
+        append_object(builder, type, json);
+        break;
+    }
+}
+
+/* --- Values out --- */
+
+void write_plain(millrace_writer *writer, const char *text) {
+    millrace_write(writer, text, strlen(text));
+}
+
+void write_quoted(millrace_writer *writer, millrace_text text) {
+    write_plain(writer, "\"");
+    for (size_t at = 0; at < text.length; at++) {
+        char byte = text.bytes[at];
+        if (byte == '"' || byte == '\\') {
+            write_plain(writer, byte == '"' ? "\\\"" : "\\\\");
+        } else if ((unsigned char)byte < 0x20) {
+            write_plain(writer, millrace_format(writer->arena, "\\u%04x", (unsigned)byte));
+        } else {
+            millrace_write(writer, &byte, 1);
+        }
+    }
+    write_plain(writer, "\"");
+}
+
+static const char *decimal_text(millrace_arena *arena, millrace_int128 value, int scale) {
+    char digits[48];
+    char *at = digits + sizeof digits;
+    bool negative = value < 0;
+    *--at = '\0';
+    for (int place = 0; value != 0 || place <= scale; place++) {
+        if (place == scale && scale > 0) {
+            *--at = '.';
+        }
+        int digit = (int)(value % 10);
+        *--at = (char)('0' + (digit < 0 ? -digit : digit));
+        value /= 10;
+    }
+    return millrace_format(arena, "%s%s", negative ? "-" : "", at);
+}
+
+/* Whether bytes are UTF-8, but for what no test needs to tell apart. */
+static bool is_text(millrace_bytes bytes) {
+    size_t left = 0;
+    for (size_t at = 0; at < bytes.length; at++) {
+        uint8_t byte = bytes.bytes[at];
+        if (left > 0) {
+            if ((byte & 0xC0) != 0x80) {
+                return false;
+            }
+            left--;
+        } else if (byte >= 0x80) {
+            left = byte < 0xC2 || byte > 0xF4 ? 0 : byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;
+            if (left == 0) {
+                return false;
+            }
+        }
+    }
+    return left == 0;
+}
+
+static void write_binary(millrace_writer *writer, millrace_bytes bytes) {
+    if (is_text(bytes)) {
+        write_quoted(writer, (millrace_text){(const char *)bytes.bytes, bytes.length});
+        return;
+    }
+    write_plain(writer, "\"base64:");
+    for (size_t at = 0; at < bytes.length; at += 3) {
+        uint32_t bits = 0;
+        for (size_t byte = 0; byte < 3; byte++) {
+            bits = bits << 8 | (at + byte < bytes.length ? bytes.bytes[at + byte] : 0U);
+        }
+        char four[5] = "====";
+        size_t digits = bytes.length - at < 3 ? bytes.length - at + 1 : 4;
+        for (size_t digit = 0; digit < digits; digit++) {
+            four[digit] = base64_digits[bits >> (18 - 6 * digit) & 0x3F];
+        }
+        write_plain(writer, four);
+    }
+    write_plain(writer, "\"");
+}
+
+/* A float32 in as few digits as name it. */
+static const char *float_text(millrace_arena *arena, float number) {
+    char text[32] = "";
+    for (int precision = 1; precision <= 9; precision++) {
+        snprintf(text, sizeof text, "%.*g", precision, (double)number);
+        if (strtof(text, NULL) == number) {
+            break;
+        }
+    }
+    return millrace_json_double_text(arena, strtod(text, NULL));
+}
+
+static void write_list(millrace_writer *writer, const millrace_column *column, size_t row) {
+    millrace_range range = millrace_list_at(column, row);
+    bool map = column->type.kind == MILLRACE_MAP;
+    write_plain(writer, map ? "{" : "[");
+    for (size_t at = range.first; at < range.end; at++) {
+        write_plain(writer, at == range.first ? "" : ", ");
+        const millrace_column *items = column->children;
+        if (map) {
+            write_value(writer, &items->children[0], at);
+            write_plain(writer, ": ");
+            write_value(writer, &items->children[1], at);
+        } else {
+            write_value(writer, items, at);
+        }
+    }
+    write_plain(writer, map ? "}" : "]");
+}
+
+static void write_struct(millrace_writer *writer, const millrace_column *column, size_t row) {
+    write_plain(writer, "{");
+    for (size_t at = 0; at < column->type.child_count; at++) {
+        write_plain(writer, at == 0 ? "" : ", ");
+        write_quoted(writer, millrace_text_of(column->type.children[at].name));
+        write_plain(writer, ": ");
+        write_value(writer, &column->children[at], row);
+    }
+    write_plain(writer, "}");
+}
+
+static const char *integer_text(millrace_arena *arena, const millrace_column *column, size_t row) {
+    switch (column->type.kind) {
+    case MILLRACE_UINT64:
+        return millrace_format(arena, "%" PRIu64, millrace_uint64s(column)[row]);
+    case MILLRACE_INT64:
+    case MILLRACE_TIME64:
+    case MILLRACE_DURATION:
+        return millrace_format(arena, "%" PRId64, millrace_int64s(column)[row]);
+    default:
+        return millrace_format(arena, "%" PRId64, (int64_t)millrace_number_at(column, row));
+    }
+}
+
+void write_value(millrace_writer *writer, const millrace_column *column, size_t row) {
+    millrace_arena *arena = writer->arena;
+    if (!millrace_is_valid(column, row)) {
+        write_plain(writer, "null");
+        return;
+    }
+    switch (column->type.kind) {
+    case MILLRACE_BOOLEAN:
+        write_plain(writer, millrace_bool_at(column, row) ? "true" : "false");
+        break;
+    case MILLRACE_FLOAT32:
+        write_plain(writer, float_text(arena, millrace_floats(column)[row]));
+        break;
+    case MILLRACE_FLOAT64:
+        write_plain(writer, millrace_json_double_text(arena, millrace_number_at(column, row)));
+        break;
+    case MILLRACE_DECIMAL128:
+        write_plain(
+            writer, decimal_text(arena, millrace_decimals(column)[row], column->type.scale)
+        );
+        break;
+    case MILLRACE_UTF8:
+        write_quoted(writer, millrace_text_at(column, row));
+        break;
+    case MILLRACE_BINARY:
+    case MILLRACE_FIXED_SIZE_BINARY:
+        write_binary(writer, millrace_bytes_at(column, row));
+        break;
+    case MILLRACE_DATE32:
+        write_quoted(
+            writer, millrace_text_of(date_text(arena, millrace_int32s(column)[row]))
+        );
+        break;
+    case MILLRACE_TIMESTAMP:
+        write_quoted(
+            writer, millrace_text_of(timestamp_text(arena, millrace_int64s(column)[row]))
+        );
+        break;
+    case MILLRACE_LIST:
+    case MILLRACE_MAP:
+        write_list(writer, column, row);
+        break;
+    case MILLRACE_STRUCT:
+        write_struct(writer, column, row);
+        break;
+    default:
+        write_plain(writer, integer_text(arena, column, row));
+    }
+}

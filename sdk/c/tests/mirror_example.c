@@ -1,0 +1,11 @@
+/* The example natively, with the golden cases that all languages share. */
+
+#include <millrace/transform.h>
+
+#include <millrace/testing.h>
+
+#include "golden.h"
+
+#define START(config, schema) millrace_test_transform(&millrace_plugin, config, schema)
+
+GOLDEN("mirror", START, "empty", "nothing_but_nulls", "ports", "types")
