@@ -64,6 +64,12 @@ pub const Json = struct {
         return if (c.millrace_json_double(self.value, &value)) value else null;
     }
 
+    /// A number as JSON writes it, in as few digits as name it: 0.1, 10000.0, 1e30.
+    pub fn floatText(arena: *Arena, number: f64) [:0]const u8 {
+        const text_of = c.millrace_json_double_text(arena.handle(), number);
+        return std.mem.span(@as([*:0]const u8, text_of));
+    }
+
     fn sentinel(of: c.millrace_text) [:0]const u8 {
         return if (of.length == 0) "" else of.bytes[0..of.length :0];
     }
@@ -151,13 +157,18 @@ pub const Scanner = struct {
         return more;
     }
 
-    /// Goes to the next value of the object that was entered, and reads its name; null behind the
-    /// last.
-    pub inline fn nextMember(self: *Scanner, first: bool) Error!?[]const u8 {
+    /// Goes to the next name of the object that was entered, and reads it; null behind the last.
+    /// It is valid until the next text is read. `toValue` comes next.
+    pub inline fn nextName(self: *Scanner, first: bool) Error!?[]const u8 {
         var more = false;
         var name: c.millrace_text = undefined;
-        if (!c.millrace_scan_member(&self.scanner, first, &name, &more)) return error.Syntax;
+        if (!c.millrace_scan_name(&self.scanner, first, &name, &more)) return error.Syntax;
         return if (more) fromC(name) else null;
+    }
+
+    /// Goes from a name to its value.
+    pub inline fn toValue(self: *Scanner) Error!void {
+        if (!c.millrace_scan_colon(&self.scanner)) return error.Syntax;
     }
 
     /// Goes past any value, and returns it as it was written.
@@ -170,6 +181,17 @@ pub const Scanner = struct {
     /// Checks that nothing but white space is left.
     pub inline fn end(self: *Scanner) Error!void {
         if (!c.millrace_scan_end(&self.scanner)) return error.Syntax;
+    }
+
+    /// Notes as a mistake at this place what the plugin itself does not take.
+    pub fn wrong(self: *Scanner, said: [:0]const u8) void {
+        self.scanner.@"error" = said.ptr;
+        self.scanner.wrong_ = self.scanner.at_;
+    }
+
+    /// What is wrong, without its place.
+    pub fn mistake(self: *const Scanner) [:0]const u8 {
+        return if (self.scanner.@"error") |said| std.mem.span(@as([*:0]const u8, said)) else "";
     }
 
     /// What is wrong, with its line and column.
