@@ -10,6 +10,7 @@ export class Batch {
     /** Number of rows. */
     this.length = length;
     this.columns = columns;
+    this._names = schema.names;
   }
 
   column(name) {
@@ -55,8 +56,8 @@ export class Batch {
   /** The values of a row by the names of their columns. */
   row(at) {
     const row = {};
-    const { fields } = this.schema;
-    for (let i = 0; i < fields.length; i++) row[fields[i].name] = this.columns[i].get(at);
+    const { columns, _names: names } = this;
+    for (let i = 0; i < names.length; i++) row[names[i]] = columns[i].get(at);
     return row;
   }
 

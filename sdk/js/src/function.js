@@ -128,10 +128,13 @@ function evaluateOf(description) {
     throw new TypeError("`start` returned neither `evaluate` nor `value`");
   }
   return (batch, errors) => {
-    const values = new Array(batch.length);
-    for (let row = 0; row < batch.length; row++) {
+    const { columns, length } = batch;
+    const values = new Array(length);
+    const args = new Array(columns.length);
+    for (let row = 0; row < length; row++) {
+      for (let i = 0; i < args.length; i++) args[i] = columns[i].get(row);
       try {
-        values[row] = description.value(...batch.columns.map((column) => column.get(row)));
+        values[row] = description.value(...args);
       } catch (thrown) {
         errors.refuse(row, thrown);
         values[row] = null;

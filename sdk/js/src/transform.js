@@ -1,7 +1,6 @@
 // A stateless transformation as the contract's `transformer`.
 
 import { readBatch } from "./batch.js";
-import { columnOf } from "./build.js";
 import { aboutOf, parseConfig, portsOf, schemaOf, witPorts } from "./describe.js";
 import { orConfigErrors, orFailure } from "./errors.js";
 import { Output } from "./output.js";
@@ -40,34 +39,38 @@ function processOf(description, ports) {
   if (typeof description.row !== "function") {
     throw new TypeError("`start` returned neither `process` nor `row`");
   }
-  return (batch, out) => {
-    const collected = ports.map(({ adds }) => ({ rows: [], values: adds.map(() => []) }));
-    for (let at = 0; at < batch.length; at++) {
-      try {
-        takeRow(description, ports, collected, batch, at);
-      } catch (thrown) {
-        out.refuse(at, thrown);
-      }
-    }
-    collected.forEach(({ rows, values }, i) => {
-      const columns = ports[i].adds.map((f, j) => columnOf(f.type, values[j]));
-      out.some(ports[i].name, rows, columns);
-    });
-  };
+  return rowByRow(description, ports);
 }
 
-/** Calls `row` for one row, and keeps what it gives once it has returned. */
-function takeRow(description, ports, collected, batch, at) {
-  const given = [];
-  const emit = (name, added = {}) => {
-    const port = ports.findIndex((p) => p.name === name);
-    if (port === -1) throw new Error(`port \`${name}\` is not in the description`);
-    given.push([port, added]);
+/** A `process` that calls `row` for each row, and keeps what it gives once it has returned. */
+function rowByRow(description, ports) {
+  const names = ports.map(({ adds }) => adds.map((f) => f.name));
+  const places = new Map(ports.map(({ name }, at) => [name, at]));
+  return (batch, out) => {
+    const collected = ports.map(({ adds }) => ({ rows: [], values: adds.map(() => []) }));
+    /** What the row at hand gives: numbers of ports, each followed by what is added there. */
+    const given = [];
+    const emit = (name, added) => {
+      const port = places.get(name);
+      if (port === undefined) throw new Error(`port \`${name}\` is not in the description`);
+      given.push(port, added ?? {});
+    };
+    for (let at = 0; at < batch.length; at++) {
+      given.length = 0;
+      try {
+        const main = description.row(batch.row(at), emit);
+        if (main !== undefined && main !== null) emit("main", main);
+      } catch (thrown) {
+        out.refuse(at, thrown);
+        continue;
+      }
+      for (let i = 0; i < given.length; i += 2) {
+        const { rows, values } = collected[given[i]];
+        const own = names[given[i]];
+        rows.push(at);
+        for (let j = 0; j < own.length; j++) values[j].push(given[i + 1][own[j]]);
+      }
+    }
+    collected.forEach(({ rows, values }, i) => out.some(ports[i].name, rows, values));
   };
-  const main = description.row(batch.row(at), emit);
-  if (main !== undefined && main !== null) emit("main", main);
-  for (const [port, added] of given) {
-    collected[port].rows.push(at);
-    ports[port].adds.forEach((f, i) => collected[port].values[i].push(added[f.name]));
-  }
 }
