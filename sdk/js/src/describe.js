@@ -1,5 +1,7 @@
 // What a plugin says of itself.
 
+import "#host/guard";
+
 import { flatten, Schema, unflatten } from "./types.js";
 
 export function aboutOf({ name, version, summary }) {

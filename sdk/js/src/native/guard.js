@@ -1,0 +1,1 @@
+// In a test the clock is the engine's.
