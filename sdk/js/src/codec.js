@@ -28,14 +28,17 @@ export function numbers() {
   };
 }
 
-/** States on their way to the host, at most `room` of them, one after the other in one buffer. */
+/**
+ * States on their way to the host, at most `room` of them, one after the other in one buffer, which
+ * has so many bytes at first.
+ */
 export class StateWriter {
-  constructor(room) {
+  constructor(room, bytes = 1024) {
     this.count = 0;
     this._offsets = new Int32Array(room + 1);
     this._missing = [];
-    this._data = new Uint8Array(1024);
-    this._dataRoom = 1024;
+    this._data = new Uint8Array(bytes);
+    this._dataRoom = bytes;
     this._end = 0;
   }
 

@@ -3,6 +3,8 @@
 import { json, StateWriter } from "./codec.js";
 import { LargeList, LargeMap } from "./large.js";
 
+/** Bytes that a key may need more than before. */
+const NEW_STATE = 64;
 /** How values of large state are kept unless it is said otherwise. */
 const JSON_CODEC = json();
 /** No number can be after it: a processing timer has no place in the order of times. */
@@ -27,6 +29,7 @@ export class KeyedBatch {
     this._stored = states;
     this._codec = codec;
     this._due = due;
+    this._dueCount = due.length;
     /** The first of `due` that is beyond the current key. */
     this._nextDue = 0;
     this._row = 0;
@@ -47,7 +50,8 @@ export class KeyedBatch {
     this._rowEvent = { kind: "row", row: 0, time: null };
     this._timerEvent = { kind: "timer", id: 0, clock: "event", at: 0 };
     this._changedKeys = new Uint32Array(starts.length);
-    this._states = new StateWriter(starts.length);
+    // Most states grow a little or not at all.
+    this._states = new StateWriter(starts.length, states.data.length + NEW_STATE * starts.length);
     this._changes = [];
   }
 
@@ -81,8 +85,10 @@ export class KeyedBatch {
   state() {
     if (!this._read) {
       this._read = true;
-      const { key } = this;
-      if (this._stored.isValid(key)) this._state = this._codec.decode(this._stored.bytes(key));
+      const { key, _stored: stored } = this;
+      if (stored.nullCount === 0 || stored.isValid(key)) {
+        this._state = this._codec.decode(stored.bytes(key));
+      }
     }
     return this._state;
   }
@@ -145,9 +151,8 @@ export class KeyedBatch {
     this._now = null;
     this._state = undefined;
     this._read = false;
-    const due = this._due;
-    while (this._nextDue < due.length && due[this._nextDue].key === key) {
-      this._dueLeft.push(due[this._nextDue++]);
+    while (this._nextDue < this._dueCount && this._due[this._nextDue].key === key) {
+      this._dueLeft.push(this._due[this._nextDue++]);
       this._timers = true;
       this._plainEnd = 0;
     }

@@ -77,3 +77,25 @@ test("every world of the contract has its exports", () => {
     assert.deepEqual(made.about(), about);
   }
 });
+
+test("what the types for editors name is there", async () => {
+  const SRC = new URL("../src/", import.meta.url);
+  const files = readdirSync(SRC, { recursive: true }).filter((file) => file.endsWith(".d.ts"));
+  assert.ok(files.length >= 20);
+  for (const file of files) {
+    const text = readFileSync(new URL(file, SRC), "utf8");
+    const script = new URL(file.replace(".d.ts", ".js"), SRC);
+    const named = [...text.matchAll(/^export (?:function|class|const) (\w+)/gm)].map((m) => m[1]);
+    if (named.length === 0) continue;
+    const there = await import(script);
+    for (const name of named) assert.ok(name in there, `${file}: ${name}`);
+  }
+  const reexported = readFileSync(new URL("index.d.ts", SRC), "utf8")
+    .replaceAll(/type [\w*]+,?|export type [^;]*;/g, "")
+    .matchAll(/export (?:\{([^}]*)\}|\* as (\w+))/g);
+  const names = [...reexported].flatMap(([, list, space]) =>
+    space ? [space] : list.match(/\w+/g),
+  );
+  const values = names.filter((name) => name !== null);
+  assert.deepEqual(values.sort(), Object.keys(sdk).sort());
+});

@@ -70,7 +70,7 @@ export function open(stored?: Uint8Array) {
 
 /** The window as it is to be stored: a view that holds until the next call. */
 export function stored(): Uint8Array {
-  if (count > COUNT_MAX || isLarge(whole)) carry();
+  if (count > COUNT_MAX || whole > PART_MAX || whole < -PART_MAX) carry();
   const start = first - HEAD;
   cells[start] = count;
   cells[start + 1] = high;
@@ -151,11 +151,6 @@ function carry() {
 }
 
 type Parts = [high: number, whole: number, middle: number, low: number];
-
-/** Whether a part has too much to be added to for another batch. */
-function isLarge(part: number): boolean {
-  return part > PART_MAX || part < -PART_MAX;
-}
 
 /** The parts of a number of 2^31 or more, within what 128 bits can hold, and of one that is none. */
 function wideParts(amount: number): Parts {
