@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strconv"
@@ -178,6 +179,34 @@ func TestNumbersAreExact(t *testing.T) {
 		int64(math.MinInt64), int64(0))
 	check(t, run(t, one("timestamp[s]"), `{"a":1700000000.123456}`).Port("main"), "a",
 		int64(1_700_000_000_123_456))
+}
+
+// Numbers of every length and form are those of package strconv.
+func TestNumbersAreThoseOfStrconv(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var rows []string
+	var floats, integers []any
+	for range 5000 {
+		number := math.Ldexp(random.Float64()-0.5, random.IntN(80)-30)
+		text := strconv.FormatFloat(number, 'f', random.IntN(12), 64)
+		number, _ = strconv.ParseFloat(text, 64)
+		integer := int64(random.Uint64()) >> random.IntN(64)
+		rows = append(rows, fmt.Sprintf(`{"f": %s,"i":%d}`, text, integer))
+		floats, integers = append(floats, number), append(integers, integer)
+	}
+	main := run(t, `{"schema": {"f": "float64", "i": "int64"}}`, rows...).Port("main")
+	check(t, main, "f", floats...)
+	check(t, main, "i", integers...)
+	for _, text := range []string{"00", "01", "-", "-01", "1.", ".5", "1.e1", "1..2", "0x1", "1e", "+1"} {
+		checkRefused(t, one("float64"), `{"a":`+text+`}`, "malformed", "value")
+	}
+}
+
+// A name that JSON writes with escapes must not be taken for the text that it is not.
+func TestNamesMayNeedEscapes(t *testing.T) {
+	config := `{"schema": {"a\"b": "int64", "c\\": "int64?"}}`
+	check(t, run(t, config, `{"a\"b":1,"c\\":2}`).Port("main"), "c\\", int64(2))
+	checkRefused(t, config, `{"a"b":1}`, "malformed", "value")
 }
 
 func TestDecimalsAreTakenDigitByDigit(t *testing.T) {
