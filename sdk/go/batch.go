@@ -48,13 +48,19 @@ func (b *Batch) Column(name string) (AnyColumn, error) {
 func (b *Batch) Bool(name string) (*BoolColumn, error) { return Typed[*BoolColumn](b, name) }
 
 // Int32 is a column of Int32.
-func (b *Batch) Int32(name string) (*Column[int32], error) { return ofKind[int32](b, name, KindInt32) }
+func (b *Batch) Int32(name string) (*Column[int32], error) {
+	return ofKind[int32](b, name, KindInt32)
+}
 
 // Int64 is a column of Int64.
-func (b *Batch) Int64(name string) (*Column[int64], error) { return ofKind[int64](b, name, KindInt64) }
+func (b *Batch) Int64(name string) (*Column[int64], error) {
+	return ofKind[int64](b, name, KindInt64)
+}
 
 // Uint64 is a column of Uint64.
-func (b *Batch) Uint64(name string) (*Column[uint64], error) { return Typed[*Column[uint64]](b, name) }
+func (b *Batch) Uint64(name string) (*Column[uint64], error) {
+	return Typed[*Column[uint64]](b, name)
+}
 
 // Float64 is a column of Float64.
 func (b *Batch) Float64(name string) (*Column[float64], error) {

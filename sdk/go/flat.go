@@ -135,8 +135,9 @@ func (r *flatReader) column(dataType Type) (AnyColumn, error) {
 	case KindFixedSizeBinary:
 		size := int(dataType.Size)
 		bytes, err := r.buffer(node.Length*size, false)
-		column := &FixedBinaryColumn{Validity: validity, size: size, rows: node.Length, bytes: bytes}
-		return column, err
+		return &FixedBinaryColumn{
+			Validity: validity, size: size, rows: node.Length, bytes: bytes,
+		}, err
 	case KindList:
 		return r.list(dataType, node, validity)
 	case KindStruct:
@@ -147,7 +148,9 @@ func (r *flatReader) column(dataType Type) (AnyColumn, error) {
 	return nil, fmt.Errorf("its type %s is unknown", dataType)
 }
 
-func numbers[T Fixed](r *flatReader, dataType Type, node Node, validity Validity) (AnyColumn, error) {
+func numbers[T Fixed](
+	r *flatReader, dataType Type, node Node, validity Validity,
+) (AnyColumn, error) {
 	width := int(unsafe.Sizeof(*new(T)))
 	buffer, err := r.buffer(node.Length*width, false)
 	if err != nil {
@@ -203,8 +206,8 @@ func (r *flatReader) maps(dataType Type, node Node, validity Validity) (AnyColum
 	return column, nil
 }
 
-// offsets are those of a column of so many rows; there is always one more, also where the host sends
-// none for an empty column.
+// offsets are those of a column of so many rows; there is always one more, also where the host
+// sends none for an empty column.
 func (r *flatReader) offsets(node Node) ([]int32, error) {
 	buffer, err := r.buffer((node.Length+1)*4, node.Length == 0)
 	if err != nil || len(buffer) == 0 {

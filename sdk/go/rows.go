@@ -8,8 +8,8 @@ import (
 // ColumnsIn are the names of the columns of a struct: what Description.Reads needs.
 //
 // Rows as structs are for where speed matters less than ease. Each field with a tag such as
-// `column:"user_id"` is a column. Fields are bool, int8 to int64, uint8 to uint64, float32, float64,
-// Int128, string or []byte, or a pointer to one of these where a value may be null.
+// `column:"user_id"` is a column. Fields are bool, int8 to int64, uint8 to uint64, float32,
+// float64, Int128, string or []byte, or a pointer to one of these where a value may be null.
 func ColumnsIn[T any]() []string { return Schema(FieldsIn[T]()).Names() }
 
 // FieldsIn are the columns of a struct: what Port.Adds needs. It panics if a field has a type that
@@ -23,8 +23,8 @@ func FieldsIn[T any]() []Field {
 }
 
 // EachRow calls handle with each row of a batch as a struct. An error of handle refuses the row, as
-// Output.Refuse does; so does a null in a field that is no pointer, with the code `missing`. EachRow
-// itself fails if a column is missing or has another type.
+// Output.Refuse does; so does a null in a field that is no pointer, with the code `missing`.
+// EachRow itself fails if a column is missing or has another type.
 func EachRow[T any](batch *Batch, out *Output, handle func(row uint32, value *T) error) error {
 	fields := fieldsOf(reflect.TypeFor[T]())
 	columns := make([]AnyColumn, len(fields))

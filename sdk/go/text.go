@@ -3,6 +3,7 @@ package millrace
 import (
 	"math"
 	"slices"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -87,6 +88,31 @@ func (c *BinaryColumn) Get(row int) ([]byte, bool) {
 		return nil, false
 	}
 	return c.Value(row), true
+}
+
+// AsText is the column as text, without a copy, if all of its values are valid UTF-8.
+func (c *BinaryColumn) AsText() (text *TextColumn, ok bool) {
+	if !isASCII(c.bytes) {
+		for row := range c.Len() {
+			if c.IsValid(row) && !utf8.Valid(c.Bytes(row)) {
+				return nil, false
+			}
+		}
+	}
+	return &TextColumn{c.texts}, true
+}
+
+// isASCII looks at eight bytes at once: most text is nothing else.
+func isASCII(bytes []byte) bool {
+	words := sliceOf[uint64](bytes)
+	var seen uint64
+	for _, word := range words {
+		seen |= word
+	}
+	for _, b := range bytes[len(words)*8:] {
+		seen |= uint64(b)
+	}
+	return seen&0x8080808080808080 == 0
 }
 
 // textsBuilder grows values of any length.

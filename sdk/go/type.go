@@ -102,7 +102,9 @@ func Struct(fields ...Field) Type {
 
 // Map is the type of key-value pairs. Keys are never null.
 func Map(key, value Type) Type {
-	entries := Struct(Field{Name: "keys", Type: key}, Field{Name: "values", Type: value, Nullable: true})
+	entries := Struct(
+		Field{Name: "keys", Type: key}, Field{Name: "values", Type: value, Nullable: true},
+	)
 	return Type{Kind: KindMap, Children: []Field{{Name: "entries", Type: entries}}}
 }
 

@@ -324,7 +324,8 @@ func (g *structGrower) append(value any) bool {
 }
 
 func (g *structGrower) finish() AnyColumn {
-	column := &StructColumn{Validity: g.valid.finish(g.rows), fields: g.dataType.Children, rows: g.rows}
+	column := &StructColumn{fields: g.dataType.Children, rows: g.rows}
+	column.Validity = g.valid.finish(g.rows)
 	for _, field := range g.fields {
 		column.columns = append(column.columns, field.finish())
 	}

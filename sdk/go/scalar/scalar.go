@@ -8,8 +8,8 @@ import (
 	"millrace/internal/host"
 )
 
-// Plugin is a scalar function for SQL. Its exported fields are the function's configuration, with tags as
-// for encoding/json; see millrace.Configure.
+// Plugin is a scalar function for SQL. Its exported fields are the function's configuration, with
+// tags as for encoding/json; see millrace.Configure.
 type Plugin interface {
 	// Start gets ready for arguments of these types, named a0, a1 and so on, and says what type the
 	// result has; the name of the field means nothing. An error is shown to the author of the

@@ -8,8 +8,8 @@ import (
 	"millrace/internal/host"
 )
 
-// Plugin is a stateless transformation. Its exported fields are the step's configuration, with tags as
-// for encoding/json; see millrace.Configure.
+// Plugin is a stateless transformation. Its exported fields are the step's configuration, with tags
+// as for encoding/json; see millrace.Configure.
 //
 // The host calls Start once per instance and then Process once per batch. Instances come and go,
 // several run side by side, and a batch may be tried again in parts, so output must depend on the

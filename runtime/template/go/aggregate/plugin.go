@@ -21,8 +21,8 @@ func main() {}
 // Longest is the plugin. It has no configuration.
 type Longest struct{}
 
-// State is what is kept of a group's rows; the zero value is that of no rows. After a change of this
-// type, give the plugin a method StateVersion that returns 2.
+// State is what is kept of a group's rows; the zero value is that of no rows. After a change of
+// this type, give the plugin a method StateVersion that returns 2.
 type State struct {
 	Text *string
 }

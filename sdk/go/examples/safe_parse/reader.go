@@ -91,7 +91,17 @@ func (r *reader) end() *refusal {
 	return nil
 }
 
-// nextKey goes to the key of the next field, if the object has one more.
+// take goes on behind a text if it comes next.
+func (r *reader) take(text string) bool {
+	end := r.at + len(text)
+	if end > len(r.text) || string(r.text[r.at:end]) != text {
+		return false
+	}
+	r.at = end
+	return true
+}
+
+// nextKey goes to the quote of the next field's key, if the object has one more.
 func (r *reader) nextKey(first bool) (more bool, refused *refusal) {
 	b := r.space()
 	switch {
@@ -108,7 +118,6 @@ func (r *reader) nextKey(first bool) (more bool, refused *refusal) {
 	}
 	switch {
 	case b == '"':
-		r.at++
 		return true, nil
 	case r.isEnd():
 		return false, r.next(eofValue)
@@ -132,15 +141,15 @@ func (r *reader) colon() *refusal {
 
 // str reads a string behind its first quote. It is good until the next one is read.
 func (r *reader) str() ([]byte, *refusal) {
-	start := r.at
-	for at := start; at < len(r.text); at++ {
-		switch b := r.text[at]; {
-		case b == '"':
-			r.at = at + 1
-			return r.text[start:at], nil
-		case b == '\\' || b < ' ':
-			r.at = at
-			r.scratch = append(r.scratch[:0], r.text[start:at]...)
+	text := r.text[r.at:]
+	for at, b := range text {
+		if b == '"' {
+			r.at += at + 1
+			return text[:at], nil
+		}
+		if b == '\\' || b < ' ' {
+			r.at += at
+			r.scratch = append(r.scratch[:0], text[:at]...)
 			return r.escaped()
 		}
 	}
@@ -377,6 +386,7 @@ func (r *reader) close(open []byte) ([]byte, *refusal) {
 }
 
 func (r *reader) skipKey() *refusal {
+	r.at++
 	if _, refused := r.str(); refused != nil {
 		return refused
 	}

@@ -84,6 +84,7 @@ func (p *SafeParse) Process(batch *millrace.Batch, out *millrace.Output) error {
 		raw, isText = column, true
 	case *millrace.BinaryColumn:
 		raw = column
+		_, isText = column.AsText()
 	default:
 		return fmt.Errorf("the raw column has type %s; it must be binary or utf8", column.Type())
 	}

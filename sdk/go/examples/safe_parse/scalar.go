@@ -69,6 +69,50 @@ func (r *reader) scalar() (scalar, *refusal) {
 	return scalar{}, r.next("expected value")
 }
 
+// plain reads the next value if it is a number with at most 15 digits and no exponent, without
+// looking at anything twice. The number is digits / 10^decimals; there is no `-0`.
+func (r *reader) plain() (digits int64, decimals int, ok bool) {
+	at := r.at
+	for at < len(r.text) && r.text[at] == ' ' {
+		at++
+	}
+	start := at
+	if at < len(r.text) && r.text[at] == '-' {
+		at++
+	}
+	first, point := at, -1
+	for ; at < len(r.text); at++ {
+		b := r.text[at]
+		if b-'0' <= 9 {
+			digits = digits*10 + int64(b-'0')
+		} else if b == '.' && point < 0 {
+			point = at
+		} else {
+			break
+		}
+	}
+	if at-first > 15 || at == first || at == len(r.text) || digits == 0 || point == first ||
+		point == at-1 || r.text[first] == '0' && point != first+1 {
+		return 0, 0, false
+	}
+	if b := r.text[at]; b != ',' && b != '}' {
+		return 0, 0, false
+	}
+	if point >= 0 {
+		decimals = at - point - 1
+	}
+	if first > start {
+		digits = -digits
+	}
+	r.at = at
+	return digits, decimals, true
+}
+
+// powers are those of 10 that a float64 holds exactly.
+var powers = [...]float64{
+	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+}
+
 // source reads the next value and gives its text as it was written; nil for null.
 func (r *reader) source() ([]byte, *refusal) {
 	r.space()

@@ -1,6 +1,10 @@
 package main
 
-import "millrace"
+import (
+	"strings"
+
+	"millrace"
+)
 
 // The codes of refusals.
 const (
@@ -32,21 +36,29 @@ type refusal struct {
 type table struct {
 	plugin  *SafeParse
 	columns []column
-	rows    int
-	json    reader
+	// keys are the names of the columns as JSON usually has them, with quotes and colon.
+	keys []string
+	rows int
+	json reader
 }
 
 func newTable(plugin *SafeParse, rows int) *table {
 	t := &table{plugin: plugin}
 	for _, declared := range plugin.declared {
 		t.columns = append(t.columns, newColumn(declared, rows))
+		key := `"` + declared.Name + `":`
+		if strings.ContainsAny(declared.Name, `"\`) {
+			// JSON writes it with escapes, so this is no key.
+			key = "\x00"
+		}
+		t.keys = append(t.keys, key)
 	}
 	return t
 }
 
 // push adds the row that text holds, or nothing and says why.
 func (t *table) push(text []byte) *refusal {
-	t.json = reader{text: text}
+	t.json.text, t.json.at = text, 0
 	refused := t.object()
 	if refused == nil {
 		t.rows++
@@ -81,21 +93,12 @@ func (t *table) object() *refusal {
 		if !more {
 			break
 		}
-		name, refused := json.str()
-		if refused != nil {
-			return refused
-		}
-		at, known := expected, expected < len(t.columns) &&
-			string(name) == t.plugin.declared[expected].Name
+		// Most rows name their fields in the order of the schema.
+		at, known := expected, expected < len(t.keys) && json.take(t.keys[expected])
 		if !known {
-			at, known = t.plugin.byName[string(name)]
-		}
-		if !known && bool(t.plugin.UnknownFields) {
-			message := "the schema has no field `" + string(name) + "`"
-			return &refusal{code: unknownField, column: string(name), message: message}
-		}
-		if refused := json.colon(); refused != nil {
-			return refused
+			if at, known, refused = t.key(); refused != nil {
+				return refused
+			}
 		}
 		if !known {
 			if refused := json.skip(); refused != nil {
@@ -121,6 +124,21 @@ func (t *table) object() *refusal {
 		return t.fill()
 	}
 	return nil
+}
+
+// key reads a key and finds its column.
+func (t *table) key() (at int, known bool, refused *refusal) {
+	t.json.at++
+	name, refused := t.json.str()
+	if refused != nil {
+		return 0, false, refused
+	}
+	at, known = t.plugin.byName[string(name)]
+	if !known && bool(t.plugin.UnknownFields) {
+		message := "the schema has no field `" + string(name) + "`"
+		return 0, false, &refusal{code: unknownField, column: string(name), message: message}
+	}
+	return at, known, t.json.colon()
 }
 
 // value reads a value into a column.

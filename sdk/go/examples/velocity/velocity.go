@@ -172,7 +172,8 @@ type portRows struct {
 
 func newPortRows(rows int) *portRows {
 	p := &portRows{
-		rows: make([]uint32, 0, rows), counts: make([]uint64, 0, rows), sums: make([]float64, 0, rows),
+		rows: make([]uint32, 0, rows), counts: make([]uint64, 0, rows),
+		sums: make([]float64, 0, rows),
 	}
 	p.flags.Reserve(rows, 0)
 	return p

@@ -241,7 +241,8 @@ func readMany(bytes []byte, into reflect.Value) (rest []byte, err error) {
 	case reflect.Map:
 		into.Set(reflect.MakeMapWithSize(into.Type(), count))
 		for range count {
-			key, item := reflect.New(into.Type().Key()).Elem(), reflect.New(into.Type().Elem()).Elem()
+			key := reflect.New(into.Type().Key()).Elem()
+			item := reflect.New(into.Type().Elem()).Elem()
 			if bytes, err = read(bytes, key); err != nil {
 				return nil, err
 			}

@@ -42,10 +42,14 @@ func Update(
 	return Plugin.Update(groups, rows, states)
 }
 
-func Merge(states, others millrace_plugin_types.Columns) wit.Result[millrace_plugin_types.Columns, string] {
+func Merge(
+	states, others millrace_plugin_types.Columns,
+) wit.Result[millrace_plugin_types.Columns, string] {
 	return Plugin.Merge(states, others)
 }
 
-func Evaluate(states millrace_plugin_types.Columns) wit.Result[millrace_plugin_types.Columns, string] {
+func Evaluate(
+	states millrace_plugin_types.Columns,
+) wit.Result[millrace_plugin_types.Columns, string] {
 	return Plugin.Evaluate(states)
 }
