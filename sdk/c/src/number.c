@@ -118,7 +118,7 @@ const char *millrace_json_double_text(millrace_arena *arena, double number) {
         return strchr(text, '.') == NULL ? millrace_format(arena, "%s.0", text) : text;
     }
     return millrace_format(
-        arena, "%s%c%s%.*se%d", sign, decimal.digits[0], decimal.count > 1 ? "." : "",
+        arena, "%s%c%s%.*se%+d", sign, decimal.digits[0], decimal.count > 1 ? "." : "",
         decimal.count - 1, decimal.digits + 1, decimal.exponent
     );
 }

@@ -72,6 +72,7 @@ static bool malformed(table *table, problem *problem) {
 /* A value that does not fit, or is no JSON. */
 static bool misfit(table *table, const declared *declared, problem *problem) {
     if (problem->code != NULL) {
+        problem->message = shortened(table->arena, millrace_text_of(problem->message));
         problem->column = shortened(
             table->arena, (millrace_text){ declared->name, declared->name_length }
         );
