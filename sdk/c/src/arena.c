@@ -105,7 +105,7 @@ void arena_free(millrace_arena *arena) {
         free(at);
         at = next;
     }
-    *arena = (millrace_arena){0};
+    *arena = (millrace_arena){ 0 };
 }
 
 const char *millrace_format(millrace_arena *arena, const char *format, ...) {

@@ -52,7 +52,7 @@ static void set_valid(millrace_column *column, millrace_arena *arena, const bool
 millrace_column millrace_column_of(
     millrace_arena *arena, millrace_type type, const void *values, const bool *valid, size_t length
 ) {
-    millrace_column column = {.type = type, .length = length, .values_ = values};
+    millrace_column column = { .type = type, .length = length, .values_ = values };
     size_t set = 0;
     switch (layout_of(type.kind)) {
     case LAYOUT_BITS:
@@ -73,7 +73,7 @@ millrace_column millrace_column_of(
     millrace_column name(                                                                          \
         millrace_arena *arena, const type *values, const bool *valid, size_t length                \
     ) {                                                                                            \
-        return millrace_column_of(arena, (millrace_type){.kind = kind_}, values, valid, length);   \
+        return millrace_column_of(arena, (millrace_type){ .kind = kind_ }, values, valid, length); \
     }
 
 COLUMN_OF(millrace_column_of_bools, bool, MILLRACE_BOOLEAN)
@@ -85,7 +85,7 @@ COLUMN_OF(millrace_column_of_doubles, double, MILLRACE_FLOAT64)
 millrace_column millrace_column_of_texts(
     millrace_arena *arena, const millrace_text *texts, size_t length
 ) {
-    millrace_column column = {.type = {.kind = MILLRACE_UTF8}, .length = length};
+    millrace_column column = { .type = { .kind = MILLRACE_UTF8 }, .length = length };
     int32_t *offsets = MILLRACE_ARRAY(arena, int32_t, length + 1);
     bool *valid = MILLRACE_ARRAY(arena, bool, length);
     size_t size = 0;
@@ -118,7 +118,7 @@ millrace_column millrace_column_of_bytes(
     /* The two are alike but for the signedness of what they point to. */
     millrace_text *texts = MILLRACE_ARRAY(arena, millrace_text, length);
     for (size_t at = 0; at < length; at++) {
-        texts[at] = (millrace_text){(const char *)values[at].bytes, values[at].length};
+        texts[at] = (millrace_text){ (const char *)values[at].bytes, values[at].length };
     }
     millrace_column column = millrace_column_of_texts(arena, texts, length);
     column.type.kind = MILLRACE_BINARY;
@@ -152,8 +152,9 @@ static void reserve(millrace_builder *builder, size_t capacity) {
     }
     if (builder->offsets != NULL) {
         size_t size = sizeof(int32_t);
-        builder->offsets =
-            arena_grow(arena, builder->offsets, (old + 1) * size, (capacity + 1) * size);
+        builder->offsets = arena_grow(
+            arena, builder->offsets, (old + 1) * size, (capacity + 1) * size
+        );
     }
     if (builder->valid != NULL) {
         builder->valid = arena_grow(arena, builder->valid, old, capacity);
@@ -164,7 +165,7 @@ static void reserve(millrace_builder *builder, size_t capacity) {
 static void init(
     millrace_builder *builder, millrace_arena *arena, const millrace_type *type, size_t capacity
 ) {
-    *builder = (millrace_builder){.arena = arena, .type = *type, .layout = layout_of(type->kind)};
+    *builder = (millrace_builder){ .arena = arena, .type = *type, .layout = layout_of(type->kind) };
     if (builder->layout == LAYOUT_OFFSETS || builder->layout == LAYOUT_LIST) {
         builder->offsets = MILLRACE_ARRAY(arena, int32_t, 1);
         builder->offsets[0] = 0;
@@ -396,9 +397,11 @@ void millrace_append_struct(millrace_builder *builder) {
     make_room(builder);
     for (size_t child = 0; child < builder->type.child_count; child++) {
         if (builder->children[child].length != builder->length + 1) {
-            millrace_fail("child `%s` of a struct has %zu values, and not %zu",
+            millrace_fail(
+                "child `%s` of a struct has %zu values, and not %zu",
                 builder->type.children[child].name, builder->children[child].length,
-                builder->length + 1);
+                builder->length + 1
+            );
         }
     }
     complete(builder, true);

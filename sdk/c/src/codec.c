@@ -50,15 +50,15 @@ void millrace_write_text(millrace_writer *writer, millrace_text text) {
 }
 
 millrace_bytes millrace_written(const millrace_writer *writer) {
-    static const uint8_t none[1] = {0};
-    return (millrace_bytes){writer->bytes == NULL ? none : writer->bytes, writer->length};
+    static const uint8_t none[1] = { 0 };
+    return (millrace_bytes){ writer->bytes == NULL ? none : writer->bytes, writer->length };
 }
 
 millrace_reader millrace_read_from(millrace_bytes bytes) {
     if (bytes.bytes == NULL) {
-        return (millrace_reader){0};
+        return (millrace_reader){ 0 };
     }
-    return (millrace_reader){.at = bytes.bytes, .end = bytes.bytes + bytes.length};
+    return (millrace_reader){ .at = bytes.bytes, .end = bytes.bytes + bytes.length };
 }
 
 static size_t left(const millrace_reader *reader) {
@@ -72,12 +72,12 @@ static void failed(millrace_reader *reader) {
 }
 
 millrace_bytes millrace_read(millrace_reader *reader, size_t length) {
-    static const uint8_t none[1] = {0};
-    millrace_bytes bytes = {none, 0};
+    static const uint8_t none[1] = { 0 };
+    millrace_bytes bytes = { none, 0 };
     if (length > left(reader)) {
         failed(reader);
     } else if (length > 0) {
-        bytes = (millrace_bytes){reader->at, length};
+        bytes = (millrace_bytes){ reader->at, length };
         reader->at += length;
     }
     return bytes;
@@ -134,5 +134,5 @@ millrace_bytes millrace_read_bytes(millrace_reader *reader) {
 
 millrace_text millrace_read_text(millrace_reader *reader) {
     millrace_bytes bytes = millrace_read_bytes(reader);
-    return (millrace_text){(const char *)bytes.bytes, bytes.length};
+    return (millrace_text){ (const char *)bytes.bytes, bytes.length };
 }

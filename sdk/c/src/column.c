@@ -60,7 +60,7 @@ static const void *values_of(
 
 #define VALUES(type, name, what, ...)                                                              \
     const type *name(const millrace_column *column) {                                              \
-        static const millrace_kind kinds[] = {__VA_ARGS__};                                        \
+        static const millrace_kind kinds[] = { __VA_ARGS__ };                                      \
         return values_of(column, what, kinds, sizeof kinds / sizeof kinds[0]);                     \
     }
 
@@ -123,8 +123,9 @@ double millrace_number_at(const millrace_column *column, size_t row) {
     case MILLRACE_DECIMAL128:
         return (double)((const millrace_int128 *)values)[row] / power_of_ten(column->type.scale);
     default:
-        millrace_fail("the plugin reads a column of type %s as a number",
-            kind_name(column->type.kind));
+        millrace_fail(
+            "the plugin reads a column of type %s as a number", kind_name(column->type.kind)
+        );
     }
 }
 

@@ -30,9 +30,7 @@ static const char *found_text(millrace_arena *arena, const millrace_json *json) 
         return millrace_format(arena, "integer `%s`", json->text.bytes);
     }
     millrace_json_double(json, &number);
-    return millrace_format(
-        arena, "floating point `%s`", millrace_json_double_text(arena, number)
-    );
+    return millrace_format(arena, "floating point `%s`", millrace_json_double_text(arena, number));
 }
 
 static void invalid(
@@ -61,7 +59,7 @@ static void invalid_integer(
 static millrace_config config_of(
     millrace_start *start, const millrace_json *json, const char *path
 ) {
-    millrace_config config = {.start = start, .path = path};
+    millrace_config config = { .start = start, .path = path };
     config.taken_ = MILLRACE_NEW(start->arena, struct millrace_names);
     config.taken_->list.arena = start->arena;
     if (json->kind == MILLRACE_JSON_OBJECT) {
@@ -207,8 +205,8 @@ static int64_t unit_us(const char *unit) {
         const char *name;
         int64_t us;
     } units[] = {
-        {"ms", 1000},        {"s", 1000000},      {"m", 60000000},
-        {"min", 60000000},   {"h", 3600000000},   {"d", 86400000000},
+        { "ms", 1000 },      { "s", 1000000 },    { "m", 60000000 },
+        { "min", 60000000 }, { "h", 3600000000 }, { "d", 86400000000 },
     };
     for (size_t at = 0; at < sizeof units / sizeof units[0]; at++) {
         if (strcmp(unit, units[at].name) == 0) {
@@ -250,7 +248,7 @@ static const char *alternatives(millrace_arena *arena, const char *const *names,
     if (count == 2) {
         return millrace_format(arena, "`%s` or `%s`", names[0], names[1]);
     }
-    text_list quoted = {.arena = arena};
+    text_list quoted = { .arena = arena };
     for (size_t at = 0; at < count; at++) {
         text_list_add(&quoted, millrace_format(arena, "`%s`", names[at]));
     }

@@ -36,7 +36,7 @@ void millrace_port(
         .name = name,
         .adds = fields,
         .add_count = add_count,
-        .drops = {.arena = start->arena},
+        .drops = { .arena = start->arena },
     };
 }
 
@@ -61,9 +61,7 @@ void millrace_result(millrace_start *start, millrace_type type) {
     start->description_->result = type;
 }
 
-void millrace_config_error(
-    millrace_start *start, const char *path, const char *format, ...
-) {
+void millrace_config_error(millrace_start *start, const char *path, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     const char *message = format_text(start->arena, format, arguments);
@@ -71,9 +69,10 @@ void millrace_config_error(
     struct millrace_description *description = start->description_;
     size_t count = description->error_count++;
     size_t size = sizeof(config_error);
-    description->errors =
-        arena_grow(start->arena, description->errors, count * size, (count + 1) * size);
-    description->errors[count] = (config_error){.path = path, .message = message};
+    description->errors = arena_grow(
+        start->arena, description->errors, count * size, (count + 1) * size
+    );
+    description->errors[count] = (config_error){ .path = path, .message = message };
 }
 
 size_t millrace_config_error_count(const millrace_start *start) {
@@ -83,9 +82,10 @@ size_t millrace_config_error_count(const millrace_start *start) {
 static void check_reads(millrace_start *start, const text_list *names) {
     for (size_t at = 0; at < names->count; at++) {
         if (millrace_find_field(start->input, names->texts[at]) == NULL) {
-            millrace_config_error(start, "",
-                "the plugin reads `%s`, which its input does not have; it has %s",
-                names->texts[at], millrace_field_names(start->arena, start->input));
+            millrace_config_error(
+                start, "", "the plugin reads `%s`, which its input does not have; it has %s",
+                names->texts[at], millrace_field_names(start->arena, start->input)
+            );
         }
     }
 }

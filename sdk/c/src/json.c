@@ -11,7 +11,7 @@
 /* --- The scanner --- */
 
 void millrace_scan(millrace_scanner *scanner, millrace_arena *arena, millrace_text text) {
-    *scanner = (millrace_scanner){.arena_ = arena};
+    *scanner = (millrace_scanner){ .arena_ = arena };
     millrace_scan_again(scanner, text);
 }
 
@@ -64,9 +64,7 @@ static inline char next_byte(const millrace_scanner *scanner) {
     return scanner->at_ < scanner->end_ ? *scanner->at_ : '\0';
 }
 
-static inline bool at_end(const millrace_scanner *scanner) {
-    return scanner->at_ == scanner->end_;
-}
+static inline bool at_end(const millrace_scanner *scanner) { return scanner->at_ == scanner->end_; }
 
 static inline bool is_digit(char byte) { return byte >= '0' && byte <= '9'; }
 
@@ -123,8 +121,8 @@ bool millrace_scan_bool(millrace_scanner *scanner, bool *value) {
 /* The parts of a number. */
 typedef struct number_parts {
     bool negative;
-    bool is_float;  /* it has a fraction or an exponent */
-    bool exact;     /* all digits are in `digits` */
+    bool is_float; /* it has a fraction or an exponent */
+    bool exact;    /* all digits are in `digits` */
     bool exponent_overflow;
     uint64_t digits;
     int64_t exponent;
@@ -186,7 +184,7 @@ static bool scan_exponent(millrace_scanner *scanner, number_parts *parts) {
 }
 
 static bool scan_number(millrace_scanner *scanner, number_parts *parts) {
-    *parts = (number_parts){.exact = true};
+    *parts = (number_parts){ .exact = true };
     if (*scanner->at_ == '-') {
         parts->negative = true;
         scanner->at_++;
@@ -223,7 +221,7 @@ bool millrace_scan_number(millrace_scanner *scanner, millrace_number *value) {
     if (!scan_number(scanner, &parts)) {
         return false;
     }
-    value->source = (millrace_text){start, (size_t)(scanner->at_ - start)};
+    value->source = (millrace_text){ start, (size_t)(scanner->at_ - start) };
     if (!parts.is_float && parts.exact) {
         if (!parts.negative) {
             value->kind = MILLRACE_NUMBER_UINT;
@@ -241,8 +239,9 @@ bool millrace_scan_number(millrace_scanner *scanner, millrace_number *value) {
         value->double_value = parts.negative ? -0.0 : 0.0;
         return true;
     }
-    value->double_value =
-        number_value(value->source, parts.negative, parts.exact, parts.digits, parts.exponent);
+    value->double_value = number_value(
+        value->source, parts.negative, parts.exact, parts.digits, parts.exponent
+    );
     return isinf(value->double_value) ? wrong(scanner, "number out of range") : true;
 }
 
@@ -401,7 +400,7 @@ static bool scan_escaped(millrace_scanner *scanner, const char *from, millrace_t
         }
         char byte = *scanner->at_++;
         if (byte == '"') {
-            *value = (millrace_text){scanner->scratch_, (size_t)(out - scanner->scratch_)};
+            *value = (millrace_text){ scanner->scratch_, (size_t)(out - scanner->scratch_) };
             return true;
         }
         if (byte != '\\') {
@@ -419,7 +418,7 @@ bool millrace_scan_text(millrace_scanner *scanner, millrace_text *value) {
     const char *from = ++scanner->at_;
     scanner->at_ = plain_end(from, scanner->end_);
     if (next_byte(scanner) == '"' && !at_end(scanner)) {
-        *value = (millrace_text){from, (size_t)(scanner->at_ - from)};
+        *value = (millrace_text){ from, (size_t)(scanner->at_ - from) };
         scanner->at_++;
         return true;
     }
@@ -654,7 +653,7 @@ bool millrace_scan_skip(millrace_scanner *scanner, millrace_text *source) {
             return false;
         }
     } while (depth > 0);
-    *source = (millrace_text){start, (size_t)(scanner->at_ - start)};
+    *source = (millrace_text){ start, (size_t)(scanner->at_ - start) };
     return true;
 }
 
@@ -668,7 +667,7 @@ bool millrace_scan_end(millrace_scanner *scanner) {
 static bool parse_value(millrace_scanner *scanner, millrace_json *value, int depth);
 
 static millrace_text kept(millrace_scanner *scanner, millrace_text text) {
-    return (millrace_text){millrace_copy(scanner->arena_, text), text.length};
+    return (millrace_text){ millrace_copy(scanner->arena_, text), text.length };
 }
 
 static bool parse_items(millrace_scanner *scanner, millrace_json *value, int depth) {
@@ -681,7 +680,7 @@ static bool parse_items(millrace_scanner *scanner, millrace_json *value, int dep
     scanner->at_++;
     for (;;) {
         bool more = true;
-        millrace_text name = {"", 0};
+        millrace_text name = { "", 0 };
         bool first = value->count == 0;
         if (object ? !millrace_scan_name(scanner, first, &name, &more)
                    : !millrace_scan_item(scanner, first, &more)) {
@@ -702,7 +701,7 @@ static bool parse_items(millrace_scanner *scanner, millrace_json *value, int dep
             capacity = grown;
         }
         millrace_json *item = &items[value->count++];
-        *item = (millrace_json){.name = name};
+        *item = (millrace_json){ .name = name };
         if (!parse_value(scanner, item, depth + 1)) {
             return false;
         }

@@ -22,8 +22,7 @@ static void begin_key(millrace_keyed_batch *batch) {
     size_t key = current->key;
     current->begun = true;
     current->row = batch->starts[key];
-    current->rows_end =
-        key + 1 < batch->key_count ? batch->starts[key + 1] : batch->rows.rows;
+    current->rows_end = key + 1 < batch->key_count ? batch->starts[key + 1] : batch->rows.rows;
     current->has_now = false;
     current->state = state_at(&batch->stored, key);
     current->set_count = 0;
@@ -40,7 +39,7 @@ static void end_key(millrace_keyed_batch *batch) {
     if (current->state.changed) {
         size_t at = batch->changed_count++;
         batch->changed[at] = (uint32_t)current->key;
-        batch->states[at] = (millrace_bytes){current->state.bytes, current->state.length};
+        batch->states[at] = (millrace_bytes){ current->state.bytes, current->state.length };
     }
     size_t count = current->set_count;
     if (count > 0) {
@@ -80,7 +79,7 @@ static bool timer_event(
         current->has_now = true;
         current->now = at;
     }
-    *event = (millrace_event){.kind = MILLRACE_TIMER, .timer = id, .clock = clock, .time = at};
+    *event = (millrace_event){ .kind = MILLRACE_TIMER, .timer = id, .clock = clock, .time = at };
     return true;
 }
 
@@ -90,8 +89,7 @@ static bool next_set(
     current_key *current, const due_timer *due, int64_t limit, millrace_event *event
 ) {
     timer_setting *set = earliest_set(current);
-    if (set == NULL || set->at > limit
-        || (set->at == limit && due != NULL && set->id > due->id)) {
+    if (set == NULL || set->at > limit || (set->at == limit && due != NULL && set->id > due->id)) {
         return false;
     }
     /* The host may still know an older time of it. */
@@ -123,9 +121,8 @@ static bool next_of_key(millrace_keyed_batch *batch, millrace_event *event) {
     if (!has_row) {
         return false;
     }
-    *event = (millrace_event){
-        .kind = MILLRACE_ROW, .row = current->row, .has_time = has_time, .time = time
-    };
+    *event = (millrace_event
+    ){ .kind = MILLRACE_ROW, .row = current->row, .has_time = has_time, .time = time };
     current->row++;
     if (has_time) {
         current->has_now = true;
@@ -152,7 +149,7 @@ bool millrace_next(millrace_keyed_batch *batch, millrace_event *event) {
 /* --- State and timers --- */
 
 millrace_bytes millrace_state(const millrace_keyed_batch *batch) {
-    return (millrace_bytes){batch->current.state.bytes, batch->current.state.length};
+    return (millrace_bytes){ batch->current.state.bytes, batch->current.state.length };
 }
 
 void *millrace_edit_state(millrace_keyed_batch *batch, size_t size) {
@@ -184,8 +181,9 @@ static void change_timer(millrace_keyed_batch *batch, timer_setting change) {
     if (current->set_count == current->set_capacity) {
         size_t capacity = current->set_capacity == 0 ? 8 : current->set_capacity * 2;
         size_t size = sizeof change;
-        current->set =
-            arena_grow(batch->arena, current->set, current->set_count * size, capacity * size);
+        current->set = arena_grow(
+            batch->arena, current->set, current->set_count * size, capacity * size
+        );
         current->set_capacity = capacity;
     }
     current->set[current->set_count++] = change;
@@ -196,15 +194,15 @@ void millrace_set_timer(millrace_keyed_batch *batch, uint32_t id, int64_t time) 
     if (current->has_now && time <= current->now) {
         time = current->now == INT64_MAX ? INT64_MAX : current->now + 1;
     }
-    change_timer(batch, (timer_setting){.id = id, .change = TIMER_EVENT, .at = time});
+    change_timer(batch, (timer_setting){ .id = id, .change = TIMER_EVENT, .at = time });
 }
 
 void millrace_set_processing_timer(millrace_keyed_batch *batch, uint32_t id, uint64_t delay) {
-    change_timer(batch, (timer_setting){.id = id, .change = TIMER_PROCESSING, .delay = delay});
+    change_timer(batch, (timer_setting){ .id = id, .change = TIMER_PROCESSING, .delay = delay });
 }
 
 void millrace_cancel_timer(millrace_keyed_batch *batch, uint32_t id) {
-    change_timer(batch, (timer_setting){.id = id, .change = TIMER_CANCEL});
+    change_timer(batch, (timer_setting){ .id = id, .change = TIMER_CANCEL });
 }
 
 /* --- Large state --- */
@@ -286,7 +284,7 @@ millrace_status run_migrate(
 ) {
     millrace_bytes *values = MILLRACE_ARRAY(arena, millrace_bytes, states->length);
     for (size_t at = 0; at < states->length; at++) {
-        values[at] = (millrace_bytes){0};
+        values[at] = (millrace_bytes){ 0 };
         if (!millrace_is_valid(states, at)) {
             continue;
         }

@@ -24,7 +24,7 @@ static double slow_value(millrace_text source) {
         small[source.length] = '\0';
         return strtod(small, NULL);
     }
-    millrace_arena arena = {0};
+    millrace_arena arena = { 0 };
     double value = strtod(millrace_copy(&arena, source), NULL);
     arena_free(&arena);
     return value;
@@ -54,7 +54,7 @@ typedef struct decimal {
 
 /* As few digits as name a number, which must be finite. */
 static decimal shortest(double number) {
-    decimal decimal = {.negative = signbit(number) != 0};
+    decimal decimal = { .negative = signbit(number) != 0 };
     char text[32];
     for (int precision = 0; precision < 17; precision++) {
         snprintf(text, sizeof text, "%.*e", precision, fabs(number));
@@ -118,7 +118,7 @@ const char *millrace_json_double_text(millrace_arena *arena, double number) {
         return strchr(text, '.') == NULL ? millrace_format(arena, "%s.0", text) : text;
     }
     return millrace_format(
-        arena, "%s%c%s%.*se%d", sign, decimal.digits[0], decimal.count > 1 ? "." : "",
+        arena, "%s%c%s%.*se%+d", sign, decimal.digits[0], decimal.count > 1 ? "." : "",
         decimal.count - 1, decimal.digits + 1, decimal.exponent
     );
 }

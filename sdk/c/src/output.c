@@ -21,19 +21,25 @@ static void check(millrace_output *out, const emitted *emitted) {
     const port *port = &out->description->ports[emitted->port];
     size_t rows = emitted->all ? out->rows : emitted->row_count;
     if (emitted->column_count != port->add_count) {
-        failed(out, "port `%s` adds %zu columns, and not %zu", port->name, port->add_count,
-            emitted->column_count);
+        failed(
+            out, "port `%s` adds %zu columns, and not %zu", port->name, port->add_count,
+            emitted->column_count
+        );
         return;
     }
     for (size_t at = 0; at < port->add_count; at++) {
         const millrace_field *field = &port->adds[at];
         const millrace_column *column = &emitted->columns[at];
         if (column->type.kind != field->type.kind) {
-            failed(out, "column `%s` of port `%s` is %s, and not %s", field->name, port->name,
-                kind_name(field->type.kind), kind_name(column->type.kind));
+            failed(
+                out, "column `%s` of port `%s` is %s, and not %s", field->name, port->name,
+                kind_name(field->type.kind), kind_name(column->type.kind)
+            );
         } else if (column->length != rows) {
-            failed(out, "column `%s` of port `%s` has %zu values for %zu rows", field->name,
-                port->name, column->length, rows);
+            failed(
+                out, "column `%s` of port `%s` has %zu values for %zu rows", field->name,
+                port->name, column->length, rows
+            );
         }
     }
 }
@@ -52,8 +58,9 @@ static void emit(millrace_output *out, const char *name, emitted emitted) {
     if (out->emitted_count == out->emitted_capacity) {
         size_t capacity = out->emitted_capacity == 0 ? 4 : out->emitted_capacity * 2;
         size_t size = sizeof emitted;
-        out->emitted =
-            arena_grow(out->arena, out->emitted, out->emitted_count * size, capacity * size);
+        out->emitted = arena_grow(
+            out->arena, out->emitted, out->emitted_count * size, capacity * size
+        );
         out->emitted_capacity = capacity;
     }
     out->emitted[out->emitted_count++] = emitted;
@@ -107,8 +114,8 @@ static void refuse(
         out->errors = arena_grow(out->arena, out->errors, out->error_count * size, capacity * size);
         out->error_capacity = capacity;
     }
-    out->errors[out->error_count++] =
-        (row_error){.row = row, .code = code, .message = message, .column = column};
+    out->errors[out->error_count++] = (row_error
+    ){ .row = row, .code = code, .message = message, .column = column };
 }
 
 void millrace_row_error(

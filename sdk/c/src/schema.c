@@ -13,7 +13,7 @@ const millrace_field *millrace_find_field(millrace_schema schema, const char *na
 }
 
 const char *millrace_field_names(millrace_arena *arena, millrace_schema schema) {
-    text_list names = {.arena = arena};
+    text_list names = { .arena = arena };
     for (size_t at = 0; at < schema.count; at++) {
         text_list_add(&names, schema.fields[at].name);
     }
@@ -82,11 +82,11 @@ layout layout_of(millrace_kind kind) {
 
 size_t width_of(const millrace_type *type) {
     static const uint8_t widths[] = {
-        [MILLRACE_INT8] = 1,       [MILLRACE_INT16] = 2,   [MILLRACE_INT32] = 4,
-        [MILLRACE_INT64] = 8,      [MILLRACE_UINT8] = 1,   [MILLRACE_UINT16] = 2,
-        [MILLRACE_UINT32] = 4,     [MILLRACE_UINT64] = 8,  [MILLRACE_FLOAT32] = 4,
-        [MILLRACE_FLOAT64] = 8,    [MILLRACE_DECIMAL128] = 16, [MILLRACE_DATE32] = 4,
-        [MILLRACE_TIME64] = 8,     [MILLRACE_TIMESTAMP] = 8, [MILLRACE_DURATION] = 8,
+        [MILLRACE_INT8] = 1,    [MILLRACE_INT16] = 2,       [MILLRACE_INT32] = 4,
+        [MILLRACE_INT64] = 8,   [MILLRACE_UINT8] = 1,       [MILLRACE_UINT16] = 2,
+        [MILLRACE_UINT32] = 4,  [MILLRACE_UINT64] = 8,      [MILLRACE_FLOAT32] = 4,
+        [MILLRACE_FLOAT64] = 8, [MILLRACE_DECIMAL128] = 16, [MILLRACE_DATE32] = 4,
+        [MILLRACE_TIME64] = 8,  [MILLRACE_TIMESTAMP] = 8,   [MILLRACE_DURATION] = 8,
         [MILLRACE_MAP] = 0,
     };
     return type->kind == MILLRACE_FIXED_SIZE_BINARY ? type->width : widths[type->kind];

@@ -4,7 +4,7 @@
 #include "copy.h"
 
 state state_at(const millrace_column *states, size_t row) {
-    state state = {0};
+    state state = { 0 };
     if (millrace_is_valid(states, row)) {
         millrace_bytes stored = millrace_bytes_at(states, row);
         state.bytes = stored.bytes;
@@ -42,7 +42,7 @@ void state_set(millrace_arena *arena, state *state, const void *bytes, size_t le
     /* The bytes may be those of the state itself. */
     uint8_t *memory = millrace_alloc(arena, length);
     copy_bytes(memory, bytes, length);
-    *state = (struct state){memory, length, memory, length, true};
+    *state = (struct state){ memory, length, memory, length, true };
 }
 
-void state_clear(state *state) { *state = (struct state){.changed = true}; }
+void state_clear(state *state) { *state = (struct state){ .changed = true }; }

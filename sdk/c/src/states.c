@@ -13,11 +13,11 @@ millrace_states states_from(millrace_arena *arena, const millrace_column *column
 }
 
 millrace_column states_column(const millrace_states *states, bool nulls) {
-    static const uint8_t none[1] = {0};
+    static const uint8_t none[1] = { 0 };
     millrace_bytes *values = MILLRACE_ARRAY(states->arena, millrace_bytes, states->count);
     for (size_t at = 0; at < states->count; at++) {
         const state *state = &states->states[at];
-        values[at] = (millrace_bytes){state->bytes, state->length};
+        values[at] = (millrace_bytes){ state->bytes, state->length };
         if (state->bytes == NULL && !nulls) {
             values[at].bytes = none;
         }
@@ -38,16 +38,14 @@ static state *state_of(const millrace_states *states, size_t group) {
 
 millrace_bytes millrace_states_get(const millrace_states *states, size_t group) {
     const state *state = state_of(states, group);
-    return (millrace_bytes){state->bytes, state->length};
+    return (millrace_bytes){ state->bytes, state->length };
 }
 
 void *millrace_states_edit(millrace_states *states, size_t group, size_t size) {
     return state_edit(states->arena, state_of(states, group), size);
 }
 
-void millrace_states_set(
-    millrace_states *states, size_t group, const void *bytes, size_t length
-) {
+void millrace_states_set(millrace_states *states, size_t group, const void *bytes, size_t length) {
     state_set(states->arena, state_of(states, group), bytes, length);
 }
 
@@ -62,7 +60,7 @@ millrace_status run_merge(
         }
         millrace_bytes other = millrace_bytes_at(others, at);
         if (state->length == 0) {
-            *state = (struct state){.bytes = other.bytes, .length = other.length};
+            *state = (struct state){ .bytes = other.bytes, .length = other.length };
         } else if (other.length > 0) {
             millrace_status status = aggregate->merge(plugin, states, at, other);
             if (status != MILLRACE_OK) {

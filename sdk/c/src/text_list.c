@@ -26,7 +26,7 @@ const char *text_list_joined(const text_list *list, const char *separator) {
     char *joined = millrace_alloc(list->arena, length);
     char *end = joined;
     for (size_t at = 0; at < list->count; at++) {
-        const char *parts[] = {at == 0 ? "" : separator, list->texts[at]};
+        const char *parts[] = { at == 0 ? "" : separator, list->texts[at] };
         for (size_t part = 0; part < 2; part++) {
             size_t size = strlen(parts[part]);
             memcpy(end, parts[part], size);

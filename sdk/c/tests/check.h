@@ -19,8 +19,10 @@ static int failures;
     do {                                                                                           \
         const char *found_ = (found);                                                              \
         if (found_ == NULL || strcmp(found_, (expected)) != 0) {                                   \
-            fprintf(stderr, "%s:%d: expected %s\n    got %s\n", __FILE__, __LINE__, (expected),    \
-                found_ == NULL ? "NULL" : found_);                                                 \
+            fprintf(                                                                               \
+                stderr, "%s:%d: expected %s\n    got %s\n", __FILE__, __LINE__, (expected),        \
+                found_ == NULL ? "NULL" : found_                                                   \
+            );                                                                                     \
             failures++;                                                                            \
         }                                                                                          \
     } while (0)

@@ -9,7 +9,7 @@
 static millrace_arena arena;
 
 static void flat_columns_hold_what_was_appended(void) {
-    millrace_type type = {.kind = MILLRACE_INT16};
+    millrace_type type = { .kind = MILLRACE_INT16 };
     millrace_builder *builder = millrace_builder_new(&arena, &type, 0);
     for (int64_t value = 0; value < 100; value++) {
         if (value % 7 == 3) {
@@ -49,15 +49,15 @@ static void booleans_are_packed_in_any_length(void) {
 
 static void nested_columns_hold_what_was_appended(void) {
     static const millrace_field members[] = {
-        {.name = "at", .type = {.kind = MILLRACE_INT64}, .nullable = true},
-        {.name = "tag", .type = {.kind = MILLRACE_UTF8}},
+        { .name = "at", .type = { .kind = MILLRACE_INT64 }, .nullable = true },
+        { .name = "tag", .type = { .kind = MILLRACE_UTF8 } },
     };
     static const millrace_field item = {
         .name = "item",
-        .type = {.kind = MILLRACE_STRUCT, .children = members, .child_count = 2},
+        .type = { .kind = MILLRACE_STRUCT, .children = members, .child_count = 2 },
         .nullable = true,
     };
-    millrace_type type = {.kind = MILLRACE_LIST, .children = &item, .child_count = 1};
+    millrace_type type = { .kind = MILLRACE_LIST, .children = &item, .child_count = 1 };
     millrace_builder *lists = millrace_builder_new(&arena, &type, 0);
     millrace_builder *items = millrace_builder_child(lists, 0);
     for (int64_t row = 0; row < 20; row++) {
@@ -83,7 +83,7 @@ static void nested_columns_hold_what_was_appended(void) {
         millrace_append_row(copies, &column, row);
     }
     millrace_column copy = millrace_builder_finish(copies);
-    const millrace_column *both[] = {&column, &copy};
+    const millrace_column *both[] = { &column, &copy };
     for (size_t which = 0; which < 2; which++) {
         CHECK(both[which]->length == 20 && both[which]->null_count == 4);
         const millrace_column *structs = both[which]->children;
@@ -95,9 +95,12 @@ static void nested_columns_hold_what_was_appended(void) {
                 size_t place = range.first + at;
                 CHECK(millrace_is_valid(structs, place) == (at != 2));
                 if (at != 2) {
-                    CHECK(millrace_int64s(&structs->children[0])[place] == (int64_t)(row * 10 + at));
-                    millrace_text tag =
-                        millrace_text_at(millrace_child_named(structs, "tag"), place);
+                    CHECK(
+                        millrace_int64s(&structs->children[0])[place] == (int64_t)(row * 10 + at)
+                    );
+                    millrace_text tag = millrace_text_at(
+                        millrace_child_named(structs, "tag"), place
+                    );
                     CHECK(millrace_text_is(tag, at == 0 ? "first" : ""));
                 }
             }
@@ -110,7 +113,7 @@ static void texts_of_every_length_are_copied(void) {
     millrace_text texts[1200];
     for (size_t at = 0; at < sizeof bytes; at++) {
         bytes[at] = (char)('a' + at % 26);
-        texts[at] = (millrace_text){at % 11 == 5 ? NULL : bytes, at};
+        texts[at] = (millrace_text){ at % 11 == 5 ? NULL : bytes, at };
     }
     millrace_column column = millrace_column_of_texts(&arena, texts, 1200);
     for (size_t at = 0; at < 1200; at++) {
@@ -122,7 +125,7 @@ static void texts_of_every_length_are_copied(void) {
 }
 
 static void decimals_are_numbers(void) {
-    millrace_type type = {.kind = MILLRACE_DECIMAL128, .precision = 12, .scale = 2};
+    millrace_type type = { .kind = MILLRACE_DECIMAL128, .precision = 12, .scale = 2 };
     millrace_builder *builder = millrace_builder_new(&arena, &type, 1);
     millrace_append_decimal(builder, -1230);
     millrace_column column = millrace_builder_finish(builder);
@@ -133,7 +136,7 @@ static void decimals_are_numbers(void) {
 
 /* A call that needs as much as the last must need no further memory. */
 static void memory_does_not_grow_from_call_to_call(void) {
-    millrace_arena calls = {0};
+    millrace_arena calls = { 0 };
     size_t after_first = 0;
     for (size_t call = 0; call < 1000; call++) {
         for (size_t at = 0; at < 300; at++) {
@@ -150,9 +153,9 @@ static void memory_does_not_grow_from_call_to_call(void) {
 }
 
 static void what_was_written_is_read(void) {
-    static const uint64_t numbers[] = {0, 1, 127, 128, 300, UINT32_MAX, UINT64_MAX};
-    static const int64_t integers[] = {0, -1, 63, -64, 64, INT64_MIN, INT64_MAX};
-    millrace_writer writer = {.arena = &arena};
+    static const uint64_t numbers[] = { 0, 1, 127, 128, 300, UINT32_MAX, UINT64_MAX };
+    static const int64_t integers[] = { 0, -1, 63, -64, 64, INT64_MIN, INT64_MAX };
+    millrace_writer writer = { .arena = &arena };
     for (size_t at = 0; at < 7; at++) {
         millrace_write_uint(&writer, numbers[at]);
         millrace_write_int(&writer, integers[at]);
@@ -170,7 +173,7 @@ static void what_was_written_is_read(void) {
     CHECK(!millrace_read_more(&reader) && !reader.failed);
     /* Any part of it must be refused rather than read beyond its end. */
     for (size_t length = 0; length < written.length; length++) {
-        millrace_reader cut = millrace_read_from((millrace_bytes){written.bytes, length});
+        millrace_reader cut = millrace_read_from((millrace_bytes){ written.bytes, length });
         for (size_t at = 0; at < 7; at++) {
             millrace_read_uint(&cut);
             millrace_read_int(&cut);

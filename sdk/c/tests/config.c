@@ -19,8 +19,8 @@ typedef struct settings {
 static settings taken;
 
 static millrace_status start(millrace_start *start) {
-    static const char *const modes[] = {"ignore", "reject", NULL};
-    settings settings = {.limit = 1};
+    static const char *const modes[] = { "ignore", "reject", NULL };
+    settings settings = { .limit = 1 };
     millrace_config inner;
     millrace_config config = millrace_config_root(start);
     millrace_config_double(&config, "limit", MILLRACE_REQUIRED, &settings.limit);
@@ -47,7 +47,7 @@ static millrace_status process(void *self, const millrace_batch *batch, millrace
     return MILLRACE_OK;
 }
 
-static const millrace_transform plugin = {.start = start, .process = process};
+static const millrace_transform plugin = { .start = start, .process = process };
 
 /* What is wrong with a configuration, or "". */
 static void mistakes_are(const char *config, const char *expected) {
@@ -65,23 +65,32 @@ int main(void) {
     mistakes_are("{}", "missing field `limit`");
     mistakes_are("[]", "invalid type: sequence, expected a map");
     mistakes_are("{'limit': '7'}", "limit: invalid type: string \"7\", expected f64");
-    mistakes_are("{'limit': 1, 'count': -1}",
-        "count: invalid value: integer `-1`, expected u64");
-    mistakes_are("{'limit': 1, 'count': 7.0}",
-        "count: invalid type: floating point `7.0`, expected u64");
-    mistakes_are("{'limit': 1, 'within': '5 minutes'}",
-        "within: `5 minutes` is no time span: write 500ms, 60s, 5m, 24h or 7d");
-    mistakes_are("{'limit': 1, 'within': '99999999999999999999d'}",
-        "within: `99999999999999999999d` is no time span: write 500ms, 60s, 5m, 24h or 7d");
-    mistakes_are("{'limit': 1, 'mode': 'x'}",
-        "mode: unknown variant `x`, expected `ignore` or `reject`");
-    mistakes_are("{'limit': 1, 'names': ['a', 2]}",
-        "names[1]: invalid type: integer `2`, expected a string");
-    mistakes_are("{'limit': 1, 'inner': {'x': 1}}",
-        "inner: unknown field `x`, there are no fields");
-    mistakes_are("{'limt': 1, 'count': true}",
+    mistakes_are("{'limit': 1, 'count': -1}", "count: invalid value: integer `-1`, expected u64");
+    mistakes_are(
+        "{'limit': 1, 'count': 7.0}", "count: invalid type: floating point `7.0`, expected u64"
+    );
+    mistakes_are(
+        "{'limit': 1, 'within': '5 minutes'}",
+        "within: `5 minutes` is no time span: write 500ms, 60s, 5m, 24h or 7d"
+    );
+    mistakes_are(
+        "{'limit': 1, 'within': '99999999999999999999d'}",
+        "within: `99999999999999999999d` is no time span: write 500ms, 60s, 5m, 24h or 7d"
+    );
+    mistakes_are(
+        "{'limit': 1, 'mode': 'x'}", "mode: unknown variant `x`, expected `ignore` or `reject`"
+    );
+    mistakes_are(
+        "{'limit': 1, 'names': ['a', 2]}", "names[1]: invalid type: integer `2`, expected a string"
+    );
+    mistakes_are(
+        "{'limit': 1, 'inner': {'x': 1}}", "inner: unknown field `x`, there are no fields"
+    );
+    mistakes_are(
+        "{'limt': 1, 'count': true}",
         "missing field `limit`; count: invalid type: boolean `true`, expected u64; unknown field "
-        "`limt`, expected one of `limit`, `count`, `within`, `mode`, `names`, `inner`");
+        "`limt`, expected one of `limit`, `count`, `within`, `mode`, `names`, `inner`"
+    );
     mistakes_are("{\"limit\": 1", "EOF while parsing an object at line 1 column 11");
 
     millrace_test *test = millrace_test_transform(&plugin, "{'limit': 1}", "{'a': 'int64'}");

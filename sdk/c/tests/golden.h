@@ -30,7 +30,7 @@ static inline const char *golden_file(
 
 /* Gives a started plugin the rows of a case, and expects what the case does. */
 static inline int golden_run(millrace_test *test, const char *plugin, const char *name) {
-    millrace_arena arena = {0};
+    millrace_arena arena = { 0 };
     millrace_test_rows(test, golden_file(&arena, plugin, name, "input.ndjson", ""));
     for (size_t at = 0; at < test->port_count; at++) {
         const char *port = test->ports[at].name;
@@ -48,10 +48,10 @@ static inline int golden_run(millrace_test *test, const char *plugin, const char
 /* Runs some cases; `START(config, schema)` starts the plugin. */
 #define GOLDEN(PLUGIN, START, ...)                                                                 \
     int main(void) {                                                                               \
-        static const char *const cases[] = {__VA_ARGS__};                                          \
+        static const char *const cases[] = { __VA_ARGS__ };                                        \
         int failed = 0;                                                                            \
         for (size_t at = 0; at < sizeof cases / sizeof cases[0]; at++) {                           \
-            millrace_arena arena = {0};                                                            \
+            millrace_arena arena = { 0 };                                                          \
             const char *config = golden_file(&arena, PLUGIN, cases[at], "config.json", "{}");      \
             const char *schema = golden_file(&arena, PLUGIN, cases[at], "schema.json", "{}");      \
             failed += golden_run(START(config, schema), PLUGIN, cases[at]);                        \

@@ -6,7 +6,7 @@
 
 /* Says what it sees, and sets the timers that its rows ask for. */
 
-static const millrace_field seen = {.name = "seen", .type = {.kind = MILLRACE_UTF8}};
+static const millrace_field seen = { .name = "seen", .type = { .kind = MILLRACE_UTF8 } };
 
 static millrace_status start(millrace_start *start) {
     millrace_reads(start, "timer");
@@ -58,7 +58,7 @@ static millrace_status process(void *self, millrace_keyed_batch *batch, millrace
     return MILLRACE_OK;
 }
 
-static const millrace_keyed plugin = {.start = start, .process = process};
+static const millrace_keyed plugin = { .start = start, .process = process };
 
 static const char schema[] =
     "{'key': 'string', 'at': 'timestamp', 'timer': 'int64', 'after': 'int64'}";
@@ -94,9 +94,11 @@ static int timers_come_in_their_place_in_any_batches(void) {
         millrace_test_watermark(test, 1000);
         /* Timer 1 is due at a row's own time, and comes before it. Timer 3 was set for a time that
          * was over, so it comes right behind the row that set it. Timer 4 was cancelled. */
-        millrace_test_expect(test, "main",
+        millrace_test_expect(
+            test, "main",
             SEEN("row 10") SEEN("row 12") SEEN("event 1 15") SEEN("row 15") SEEN("event 3 16")
-            SEEN("event 2 17") SEEN("row 17") SEEN("row 20") SEEN("row 30"));
+                SEEN("event 2 17") SEEN("row 17") SEEN("row 20") SEEN("row 30")
+        );
         failed += millrace_test_end(test);
     }
     return failed;
@@ -104,16 +106,19 @@ static int timers_come_in_their_place_in_any_batches(void) {
 
 static int a_timer_that_is_set_again_moves(void) {
     millrace_test *test = started("at");
-    millrace_test_rows(test,
+    millrace_test_rows(
+        test,
         "{'key': 'a', " AT("10") ", 'timer': 1, 'after': 5}\n"
-        "{'key': 'a', " AT("12") ", 'timer': 1, 'after': 50}\n"
-        "{'key': 'a', " AT("20") "}\n");
+                                 "{'key': 'a', " AT("12") ", 'timer': 1, 'after': 50}\n"
+                                                          "{'key': 'a', " AT("20") "}\n"
+    );
     millrace_test_expect_number(test, "timers", millrace_test_timers(test), 1);
     millrace_test_watermark(test, 61);
     millrace_test_expect_number(test, "timers", millrace_test_timers(test), 1);
     millrace_test_watermark(test, 62);
-    millrace_test_expect(test, "main",
-        SEEN("row 10") SEEN("row 12") SEEN("row 20") SEEN("event 1 62"));
+    millrace_test_expect(
+        test, "main", SEEN("row 10") SEEN("row 12") SEEN("row 20") SEEN("event 1 62")
+    );
     return millrace_test_end(test);
 }
 
@@ -136,7 +141,7 @@ static millrace_status stop_early(void *self, millrace_keyed_batch *batch, millr
 }
 
 static int rows_may_not_be_left_over(void) {
-    static const millrace_keyed early = {.start = start, .process = stop_early};
+    static const millrace_keyed early = { .start = start, .process = stop_early };
     millrace_test *test = millrace_test_keyed(&early, "{}", schema, "key", NULL);
     millrace_test_rows(test, "{'key': 'a'}\n{'key': 'a'}\n");
     millrace_test_expect_failure(test, "`process` returned before it had handled all rows");

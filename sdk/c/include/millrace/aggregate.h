@@ -67,9 +67,7 @@ millrace_bytes millrace_states_get(const millrace_states *states, size_t group);
 void *millrace_states_edit(millrace_states *states, size_t group, size_t size);
 
 /* Replaces the state of a group by a copy of these bytes. */
-void millrace_states_set(
-    millrace_states *states, size_t group, const void *bytes, size_t length
-);
+void millrace_states_set(millrace_states *states, size_t group, const void *bytes, size_t length);
 
 #ifdef __cplusplus
 }

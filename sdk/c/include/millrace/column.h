@@ -111,7 +111,7 @@ typedef struct millrace_range {
  * its children. The range of a null is meaningless.
  */
 static inline millrace_range millrace_list_at(const millrace_column *column, size_t row) {
-    millrace_range range = {(size_t)column->offsets_[row], (size_t)column->offsets_[row + 1]};
+    millrace_range range = { (size_t)column->offsets_[row], (size_t)column->offsets_[row + 1] };
     return range;
 }
 

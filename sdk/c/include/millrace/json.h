@@ -54,7 +54,7 @@ bool millrace_json_double(const millrace_json *number, double *value);
 /* The double nearest to a decimal number as JSON writes it. */
 double millrace_parse_double(millrace_text number);
 
-/* A number as JSON writes it, in as few digits as name it: 0.1, 10000.0, 1e30. */
+/* A number as JSON writes it, in as few digits as name it: 0.1, 10000.0, 1e+30. */
 const char *millrace_json_double_text(millrace_arena *arena, double number);
 
 /*

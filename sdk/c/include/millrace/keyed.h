@@ -5,7 +5,7 @@
  * A plugin defines `millrace_plugin`, and nothing else is needed:
  *
  *     const millrace_keyed millrace_plugin = {
- *         .about = {.name = "count", .version = "0.1.0", .summary = "Counts rows"},
+ *         .about = { .name = "count", .version = "0.1.0", .summary = "Counts rows" },
  *         .start = start,
  *         .process = process,
  *     };
@@ -62,18 +62,22 @@ typedef struct millrace_keyed {
 extern const millrace_keyed millrace_plugin;
 
 /* Which clock a timer goes by: that of the rows, or the host's. */
-typedef enum millrace_clock { MILLRACE_EVENT_TIME = 0, MILLRACE_PROCESSING_TIME = 1 } millrace_clock;
+typedef enum millrace_clock {
+    MILLRACE_EVENT_TIME = 0,
+    MILLRACE_PROCESSING_TIME = 1
+} millrace_clock;
 
 typedef enum millrace_event_kind { MILLRACE_ROW, MILLRACE_TIMER } millrace_event_kind;
 
 /* What is to be handled next. */
 typedef struct millrace_event {
     millrace_event_kind kind;
-    uint32_t row;         /* of a row: its number within millrace_rows */
-    bool has_time;        /* of a row: whether rows come in the order of event time */
-    int64_t time;         /* of a row: its event time; of a timer: the time that it was set for; in
-                             microseconds since 1970 */
-    uint32_t timer;       /* of a timer: the id under which it was set. It is gone unless set again */
+    uint32_t row;  /* of a row: its number within millrace_rows */
+    bool has_time; /* of a row: whether rows come in the order of event time */
+    /* Of a row: its event time; of a timer: the time that it was set for. In microseconds since
+     * 1970. */
+    int64_t time;
+    uint32_t timer; /* of a timer: the id under which it was set. It is gone unless set again */
     millrace_clock clock; /* of a timer */
 } millrace_event;
 

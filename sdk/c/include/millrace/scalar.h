@@ -28,8 +28,7 @@ typedef struct millrace_scalar {
      * matter. A failing status fails the call, and the host tries again with fewer rows.
      */
     millrace_status (*evaluate)(
-        void *plugin, const millrace_batch *arguments, millrace_output *out,
-        millrace_column *result
+        void *plugin, const millrace_batch *arguments, millrace_output *out, millrace_column *result
     );
 } millrace_scalar;
 

@@ -18,10 +18,10 @@ typedef struct millrace_about {
 
 /* What `start` gets, and what it fills in. */
 typedef struct millrace_start {
-    millrace_arena *arena;      /* memory that lives as long as the plugin */
+    millrace_arena *arena;       /* memory that lives as long as the plugin */
     const millrace_json *config; /* the step's configuration: an object */
-    millrace_schema input;      /* all columns of the input; a function's arguments */
-    const char *const *key;     /* of a keyed plugin: the names of the columns of the key */
+    millrace_schema input;       /* all columns of the input; a function's arguments */
+    const char *const *key;      /* of a keyed plugin: the names of the columns of the key */
     size_t key_count;
     void *plugin; /* to be set: what every later call gets */
     struct millrace_description *description_;

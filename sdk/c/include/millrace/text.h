@@ -76,13 +76,13 @@ const char *millrace_copy(millrace_arena *arena, millrace_text text);
 
 /* The text up to the zero byte; a null for NULL. */
 static inline millrace_text millrace_text_of(const char *text) {
-    millrace_text all = {text, text == NULL ? 0 : strlen(text)};
+    millrace_text all = { text, text == NULL ? 0 : strlen(text) };
     return all;
 }
 
 /* The bytes of a text. */
 static inline millrace_bytes millrace_bytes_of(millrace_text text) {
-    millrace_bytes bytes = {(const uint8_t *)text.bytes, text.length};
+    millrace_bytes bytes = { (const uint8_t *)text.bytes, text.length };
     return bytes;
 }
 

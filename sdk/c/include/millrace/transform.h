@@ -4,7 +4,7 @@
  * A plugin defines `millrace_plugin`, and nothing else is needed:
  *
  *     const millrace_transform millrace_plugin = {
- *         .about = {.name = "flag_large", .version = "0.1.0", .summary = "Marks large amounts"},
+ *         .about = { .name = "flag_large", .version = "0.1.0", .summary = "Marks large amounts" },
  *         .start = start,
  *         .process = process,
  *     };

@@ -21,8 +21,9 @@ typedef struct reader {
 } reader;
 
 static const char *name_from(millrace_start *start, guest_string_t string) {
-    const char *name =
-        millrace_copy(start->arena, (millrace_text){(const char *)string.ptr, string.len});
+    const char *name = millrace_copy(
+        start->arena, (millrace_text){ (const char *)string.ptr, string.len }
+    );
     if (strlen(name) != string.len) {
         millrace_config_error(start, "", "the name of column `%s` holds a zero byte", name);
     }
@@ -35,7 +36,7 @@ static millrace_field field_from(reader *reader) {
     const millrace_plugin_types_data_type_t *type = &from->data_type;
     millrace_field field = {
         .name = name_from(reader->start, from->name),
-        .type = {.kind = (millrace_kind)type->tag, .child_count = from->children},
+        .type = { .kind = (millrace_kind)type->tag, .child_count = from->children },
         .nullable = from->nullable,
     };
     if (field.type.kind == MILLRACE_DECIMAL128) {
@@ -55,13 +56,11 @@ static millrace_field field_from(reader *reader) {
     return field;
 }
 
-void begin_start(
-    millrace_start *start, const millrace_plugin_types_field_t *fields, size_t count
-) {
+void begin_start(millrace_start *start, const millrace_plugin_types_field_t *fields, size_t count) {
     begin_description(start);
-    reader reader = {.start = start, .fields = fields, .fields_left = count};
+    reader reader = { .start = start, .fields = fields, .fields_left = count };
     millrace_field *all = MILLRACE_ARRAY(start->arena, millrace_field, count);
-    millrace_schema schema = {.fields = all};
+    millrace_schema schema = { .fields = all };
     while (reader.fields_left > 0) {
         all[schema.count++] = field_from(&reader);
     }
@@ -76,11 +75,11 @@ millrace_schema schema_read(const millrace_start *start, const text_list *names)
             fields[at] = *found;
         }
     }
-    return (millrace_schema){fields, names->count};
+    return (millrace_schema){ fields, names->count };
 }
 
 static guest_list_u8_t next_buffer(reader *reader) {
-    guest_list_u8_t none = {0};
+    guest_list_u8_t none = { 0 };
     if (reader->buffer >= reader->columns->buffers.len) {
         reader->status = "the host's columns are short of a buffer";
         return none;
@@ -89,8 +88,8 @@ static guest_list_u8_t next_buffer(reader *reader) {
 }
 
 static millrace_column column_from(reader *reader, const millrace_type *type) {
-    static const int32_t no_offsets[1] = {0};
-    millrace_column column = {.type = *type};
+    static const int32_t no_offsets[1] = { 0 };
+    millrace_column column = { .type = *type };
     if (reader->node >= reader->columns->nodes.len) {
         reader->status = "the host's columns are short of a node";
         return column;
@@ -121,7 +120,7 @@ millrace_status columns_from(
     const millrace_schema *schema, size_t rows, const millrace_plugin_types_columns_t *from,
     millrace_batch *batch
 ) {
-    reader reader = {.columns = from};
+    reader reader = { .columns = from };
     millrace_column *columns = MILLRACE_ARRAY(&call_arena, millrace_column, schema->count);
     const char **names = MILLRACE_ARRAY(&call_arena, const char *, schema->count);
     for (size_t at = 0; at < schema->count; at++) {
@@ -142,7 +141,7 @@ millrace_status columns_from(
 
 guest_string_t cross_string(const char *text) {
     /* The bindings lack a const; what goes to the host is only read. */
-    return (guest_string_t){(uint8_t *)(uintptr_t)text, strlen(text)};
+    return (guest_string_t){ (uint8_t *)(uintptr_t)text, strlen(text) };
 }
 
 guest_list_string_t cross_strings(const text_list *texts) {
@@ -150,7 +149,7 @@ guest_list_string_t cross_strings(const text_list *texts) {
     for (size_t at = 0; at < texts->count; at++) {
         strings[at] = cross_string(texts->texts[at]);
     }
-    return (guest_list_string_t){strings, texts->count};
+    return (guest_list_string_t){ strings, texts->count };
 }
 
 millrace_plugin_types_about_t cross_about(const millrace_about *about) {
@@ -170,7 +169,7 @@ static size_t field_count(const millrace_field *fields, size_t count) {
 }
 
 static millrace_plugin_types_data_type_t cross_type(const millrace_type *type) {
-    millrace_plugin_types_data_type_t crossed = {.tag = (uint8_t)type->kind};
+    millrace_plugin_types_data_type_t crossed = { .tag = (uint8_t)type->kind };
     if (type->kind == MILLRACE_DECIMAL128) {
         crossed.val.decimal128.precision = type->precision;
         crossed.val.decimal128.scale = type->scale;
@@ -203,21 +202,23 @@ static millrace_plugin_types_field_t *put_fields(
 
 millrace_plugin_types_list_field_t cross_fields(const millrace_field *fields, size_t count) {
     size_t all = field_count(fields, count);
-    millrace_plugin_types_field_t *crossed =
-        MILLRACE_ARRAY(&call_arena, millrace_plugin_types_field_t, all);
+    millrace_plugin_types_field_t *crossed = MILLRACE_ARRAY(
+        &call_arena, millrace_plugin_types_field_t, all
+    );
     put_fields(crossed, fields, count);
-    return (millrace_plugin_types_list_field_t){crossed, all};
+    return (millrace_plugin_types_list_field_t){ crossed, all };
 }
 
 millrace_plugin_types_list_field_t cross_result(const millrace_type *type) {
-    millrace_field result = {.name = "result", .type = *type, .nullable = true};
+    millrace_field result = { .name = "result", .type = *type, .nullable = true };
     return cross_fields(&result, 1);
 }
 
 millrace_plugin_types_port_t *cross_ports(const struct millrace_description *description) {
     size_t count = description->port_count;
-    millrace_plugin_types_port_t *ports =
-        MILLRACE_ARRAY(&call_arena, millrace_plugin_types_port_t, count);
+    millrace_plugin_types_port_t *ports = MILLRACE_ARRAY(
+        &call_arena, millrace_plugin_types_port_t, count
+    );
     for (size_t at = 0; at < count; at++) {
         const port *port = &description->ports[at];
         ports[at].name = cross_string(port->name);
@@ -231,8 +232,9 @@ millrace_plugin_types_config_error_t *cross_config_errors(
     const struct millrace_description *description
 ) {
     size_t count = description->error_count;
-    millrace_plugin_types_config_error_t *errors =
-        MILLRACE_ARRAY(&call_arena, millrace_plugin_types_config_error_t, count);
+    millrace_plugin_types_config_error_t *errors = MILLRACE_ARRAY(
+        &call_arena, millrace_plugin_types_config_error_t, count
+    );
     for (size_t at = 0; at < count; at++) {
         errors[at].path = cross_string(description->errors[at].path);
         errors[at].message = cross_string(description->errors[at].message);
@@ -262,13 +264,13 @@ typedef struct writer {
 } writer;
 
 static void put_buffer(writer *writer, const void *bytes, size_t size) {
-    *writer->buffers++ = (guest_list_u8_t){(uint8_t *)(uintptr_t)bytes, size};
+    *writer->buffers++ = (guest_list_u8_t){ (uint8_t *)(uintptr_t)bytes, size };
 }
 
 static void put_column(writer *writer, const millrace_column *column) {
     size_t length = column->length;
-    *writer->nodes++ =
-        (millrace_plugin_types_node_t){(uint32_t)length, (uint32_t)column->null_count};
+    *writer->nodes++ = (millrace_plugin_types_node_t){ (uint32_t)length,
+                                                       (uint32_t)column->null_count };
     bool nulls = column->validity_ != NULL && column->null_count > 0;
     put_buffer(writer, column->validity_, nulls ? (length + 7) / 8 : 0);
     layout layout = layout_of(column->type.kind);
@@ -292,10 +294,10 @@ millrace_plugin_types_columns_t cross_columns(const millrace_column *columns, si
     size_t buffers = 0;
     count_parts(columns, count, &nodes, &buffers);
     millrace_plugin_types_columns_t crossed = {
-        .nodes = {MILLRACE_ARRAY(&call_arena, millrace_plugin_types_node_t, nodes), nodes},
-        .buffers = {MILLRACE_ARRAY(&call_arena, guest_list_u8_t, buffers), buffers},
+        .nodes = { MILLRACE_ARRAY(&call_arena, millrace_plugin_types_node_t, nodes), nodes },
+        .buffers = { MILLRACE_ARRAY(&call_arena, guest_list_u8_t, buffers), buffers },
     };
-    writer writer = {crossed.nodes.ptr, crossed.buffers.ptr};
+    writer writer = { crossed.nodes.ptr, crossed.buffers.ptr };
     for (size_t at = 0; at < count; at++) {
         put_column(&writer, &columns[at]);
     }
@@ -304,8 +306,9 @@ millrace_plugin_types_columns_t cross_columns(const millrace_column *columns, si
 
 millrace_plugin_types_port_output_t *cross_outputs(const millrace_output *out) {
     size_t count = out->emitted_count;
-    millrace_plugin_types_port_output_t *outputs =
-        MILLRACE_ARRAY(&call_arena, millrace_plugin_types_port_output_t, count);
+    millrace_plugin_types_port_output_t *outputs = MILLRACE_ARRAY(
+        &call_arena, millrace_plugin_types_port_output_t, count
+    );
     for (size_t at = 0; at < count; at++) {
         const emitted *emitted = &out->emitted[at];
         millrace_plugin_types_port_output_t *output = &outputs[at];
@@ -313,8 +316,8 @@ millrace_plugin_types_port_output_t *cross_outputs(const millrace_output *out) {
         output->rows.tag = MILLRACE_PLUGIN_TYPES_SELECTION_ALL;
         if (!emitted->all) {
             output->rows.tag = MILLRACE_PLUGIN_TYPES_SELECTION_ROWS;
-            output->rows.val.rows =
-                (guest_list_u32_t){(uint32_t *)(uintptr_t)emitted->rows, emitted->row_count};
+            output->rows.val.rows = (guest_list_u32_t){ (uint32_t *)(uintptr_t)emitted->rows,
+                                                        emitted->row_count };
         }
         output->columns = cross_columns(emitted->columns, emitted->column_count);
     }
@@ -323,8 +326,9 @@ millrace_plugin_types_port_output_t *cross_outputs(const millrace_output *out) {
 
 millrace_plugin_types_row_error_t *cross_errors(const millrace_output *out) {
     size_t count = out->error_count;
-    millrace_plugin_types_row_error_t *errors =
-        MILLRACE_ARRAY(&call_arena, millrace_plugin_types_row_error_t, count);
+    millrace_plugin_types_row_error_t *errors = MILLRACE_ARRAY(
+        &call_arena, millrace_plugin_types_row_error_t, count
+    );
     for (size_t at = 0; at < count; at++) {
         const row_error *error = &out->errors[at];
         errors[at].row = error->row;

@@ -32,15 +32,13 @@ guest_list_string_t cross_strings(const text_list *texts);
 millrace_plugin_types_about_t cross_about(const millrace_about *about);
 
 /* Sets the schema of the input; `run_start` does the rest. */
-void begin_start(
-    millrace_start *start, const millrace_plugin_types_field_t *fields, size_t count
-);
+void begin_start(millrace_start *start, const millrace_plugin_types_field_t *fields, size_t count);
 
 /* The failure of a call that came too early. */
 #define NOT_STARTED "the plugin was called before `start`"
 
 static inline millrace_text text_from(const guest_string_t *string) {
-    return (millrace_text){(const char *)string->ptr, string->len};
+    return (millrace_text){ (const char *)string->ptr, string->len };
 }
 
 /* Columns from the host: as many as `schema` has fields. The status says why they are none. */

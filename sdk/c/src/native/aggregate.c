@@ -9,7 +9,7 @@
 /* A function and the states of its groups. */
 typedef struct aggregate_test {
     const millrace_aggregate *plugin;
-    const char *group;        /* the column, or NULL */
+    const char *group; /* the column, or NULL */
     text_list arguments;
     millrace_schema all;      /* the columns of rows */
     millrace_builder *groups; /* the value of each, or NULL */
@@ -21,13 +21,13 @@ typedef struct aggregate_test {
 static uint32_t group_of(
     millrace_test *test, aggregate_test *aggregate, const millrace_column *column, size_t row
 ) {
-    millrace_writer writer = {.arena = &test->arena};
+    millrace_writer writer = { .arena = &test->arena };
     if (column != NULL) {
         write_value(&writer, column, row);
     }
     millrace_bytes written = millrace_written(&writer);
     const char *key = millrace_copy(
-        &test->arena, (millrace_text){(const char *)written.bytes, written.length}
+        &test->arena, (millrace_text){ (const char *)written.bytes, written.length }
     );
     size_t at = text_list_find(&aggregate->keys, key);
     if (at == aggregate->keys.count) {
@@ -39,7 +39,7 @@ static uint32_t group_of(
         if (at > 0) {
             memcpy(states, aggregate->states, at * sizeof *states);
         }
-        states[at] = (millrace_bytes){0};
+        states[at] = (millrace_bytes){ 0 };
         aggregate->states = states;
     }
     return (uint32_t)at;
@@ -54,8 +54,9 @@ static millrace_status update(
     millrace_bytes *none = millrace_alloc_zeroed(&test->arena, count, sizeof *none);
     millrace_column empty = millrace_column_of_bytes(&test->arena, none, count);
     millrace_states updated = states_from(&test->arena, &empty);
-    millrace_status status =
-        aggregate->plugin->update(test->start.plugin, &updated, groups, arguments);
+    millrace_status status = aggregate->plugin->update(
+        test->start.plugin, &updated, groups, arguments
+    );
     if (status != MILLRACE_OK) {
         return status;
     }
@@ -81,8 +82,10 @@ static millrace_status evaluate(millrace_test *test, const aggregate_test *aggre
     if (status != MILLRACE_OK) {
         return status;
     }
-    millrace_column groups = {0};
-    millrace_batch rows = {.rows = (uint32_t)count, .columns = &groups, .names = &aggregate->group};
+    millrace_column groups = { 0 };
+    millrace_batch rows = { .rows = (uint32_t)count,
+                            .columns = &groups,
+                            .names = &aggregate->group };
     if (aggregate->group != NULL) {
         millrace_builder *copy = millrace_builder_new(
             &test->arena, millrace_builder_type(aggregate->groups), count
@@ -104,8 +107,9 @@ static millrace_status evaluate(millrace_test *test, const aggregate_test *aggre
 static void take_rows(millrace_test *test, const millrace_batch *rows) {
     aggregate_test *aggregate = test->world;
     millrace_batch arguments = batch_of(test, rows, &aggregate->arguments);
-    const millrace_column *column =
-        aggregate->group == NULL ? NULL : millrace_column_named(rows, aggregate->group);
+    const millrace_column *column = aggregate->group == NULL
+        ? NULL
+        : millrace_column_named(rows, aggregate->group);
     uint32_t *groups = MILLRACE_ARRAY(&test->arena, uint32_t, rows->rows);
     for (uint32_t row = 0; row < rows->rows; row++) {
         groups[row] = group_of(test, aggregate, column, row);
@@ -120,10 +124,11 @@ millrace_test *millrace_test_aggregate(
     const millrace_aggregate *plugin, const char *config, const char *schema, const char *group
 ) {
     /* The function sees its arguments only, and the test all columns. */
-    millrace_arena arena = {0};
-    const millrace_json *json =
-        json_from(&arena, "the schema", millrace_text_of(with_quotes(&arena, schema)));
-    millrace_writer writer = {.arena = &arena};
+    millrace_arena arena = { 0 };
+    const millrace_json *json = json_from(
+        &arena, "the schema", millrace_text_of(with_quotes(&arena, schema))
+    );
+    millrace_writer writer = { .arena = &arena };
     for (size_t at = 0; at < json->count; at++) {
         if (group == NULL || !millrace_text_is(json->items[at].name, group)) {
             write_plain(&writer, writer.length == 0 ? "{" : ", ");
@@ -133,8 +138,9 @@ millrace_test *millrace_test_aggregate(
         }
     }
     write_plain(&writer, writer.length == 0 ? "{}" : "}");
-    const char *own =
-        millrace_copy(&arena, (millrace_text){(const char *)writer.bytes, writer.length});
+    const char *own = millrace_copy(
+        &arena, (millrace_text){ (const char *)writer.bytes, writer.length }
+    );
     millrace_test *test = test_start(config, own, NULL, plugin->start);
     arena_free(&arena);
     check_result(&test->start);

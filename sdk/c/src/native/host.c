@@ -46,7 +46,7 @@ void millrace_gauge(const char *name, double value) {
 }
 
 int64_t millrace_now(void) {
-    struct timespec now = {0};
+    struct timespec now = { 0 };
     timespec_get(&now, TIME_UTC);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }

@@ -42,13 +42,15 @@ typedef struct keyed_call {
 
 /* --- Keys --- */
 
-static void add_key(millrace_test *test, keyed_test *keyed, const millrace_batch *rows, size_t row) {
+static void add_key(
+    millrace_test *test, keyed_test *keyed, const millrace_batch *rows, size_t row
+) {
     size_t at = keyed->known.count - 1;
     millrace_bytes *states = MILLRACE_ARRAY(&test->arena, millrace_bytes, at + 1);
     if (at > 0) {
         memcpy(states, keyed->states, at * sizeof *states);
     }
-    states[at] = (millrace_bytes){0};
+    states[at] = (millrace_bytes){ 0 };
     keyed->states = states;
     for (size_t column = 0; column < rows->column_count; column++) {
         const char *name = rows->names[column];
@@ -64,13 +66,14 @@ static void add_key(millrace_test *test, keyed_test *keyed, const millrace_batch
 static size_t key_of(
     millrace_test *test, keyed_test *keyed, const millrace_batch *rows, size_t row
 ) {
-    millrace_writer writer = {.arena = &test->arena};
+    millrace_writer writer = { .arena = &test->arena };
     for (size_t at = 0; at < keyed->key.count; at++) {
         write_value(&writer, millrace_column_named(rows, keyed->key.texts[at]), row);
         write_plain(&writer, ",");
     }
-    const char *key =
-        millrace_copy(&test->arena, (millrace_text){(const char *)writer.bytes, writer.length});
+    const char *key = millrace_copy(
+        &test->arena, (millrace_text){ (const char *)writer.bytes, writer.length }
+    );
     size_t at = text_list_find(&keyed->known, key);
     if (at == keyed->known.count) {
         text_list_add(&keyed->known, key);
@@ -124,8 +127,7 @@ static void take_due(
     for (size_t at = 0; at < keyed->timer_count; at++) {
         set_timer timer = keyed->timers[at];
         if (timer.key == call->keys[key] && timer.clock == clock && timer.at <= until) {
-            due[call->due_count++] =
-                (due_timer){(uint32_t)key, timer.id, timer.clock, timer.at};
+            due[call->due_count++] = (due_timer){ (uint32_t)key, timer.id, timer.clock, timer.at };
         } else {
             keyed->timers[left++] = timer;
         }
@@ -135,8 +137,10 @@ static void take_due(
     qsort(due + first, call->due_count - first, sizeof *due, by_time);
 }
 
-static void set_timers(millrace_test *test, keyed_test *keyed, const keyed_call *call,
-    const millrace_keyed_batch *batch) {
+static void set_timers(
+    millrace_test *test, keyed_test *keyed, const keyed_call *call,
+    const millrace_keyed_batch *batch
+) {
     size_t room = keyed->timer_count + batch->timer_count;
     set_timer *timers = MILLRACE_ARRAY(&test->arena, set_timer, room);
     if (keyed->timer_count > 0) {
@@ -260,7 +264,7 @@ static void take_rows(millrace_test *test, const millrace_batch *rows) {
         }
         call.keys[at] = key;
         call.key_count += at == call.key_count;
-        order[row] = (sorted_row){at, given == NULL ? 0 : given[row], row};
+        order[row] = (sorted_row){ at, given == NULL ? 0 : given[row], row };
     }
     qsort(order, rows->rows, sizeof *order, by_key_and_time);
     for (uint32_t row = 0; row < rows->rows; row++) {
@@ -342,8 +346,9 @@ millrace_test *millrace_test_keyed(
     size_t count = test->start.input.count;
     keyed->columns = MILLRACE_ARRAY(&test->arena, millrace_builder *, count);
     for (size_t at = 0; at < count; at++) {
-        keyed->columns[at] =
-            millrace_builder_new(&test->arena, &test->start.input.fields[at].type, 8);
+        keyed->columns[at] = millrace_builder_new(
+            &test->arena, &test->start.input.fields[at].type, 8
+        );
     }
     test->take_rows = take_rows;
     test->world = keyed;

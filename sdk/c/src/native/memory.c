@@ -5,13 +5,12 @@
 #include "../arena.h"
 
 static millrace_text text_of(millrace_bytes bytes) {
-    return (millrace_text){(const char *)bytes.bytes, bytes.length};
+    return (millrace_text){ (const char *)bytes.bytes, bytes.length };
 }
 
 static millrace_bytes copied(const memory *memory, millrace_bytes bytes) {
-    return millrace_bytes_of(
-        (millrace_text){millrace_copy(memory->arena, text_of(bytes)), bytes.length}
-    );
+    return millrace_bytes_of((millrace_text){ millrace_copy(memory->arena, text_of(bytes)),
+                                              bytes.length });
 }
 
 static bool belongs(const memory *memory, const stored *stored, uint32_t key, const char *name) {
@@ -33,8 +32,9 @@ static void add(memory *memory, stored added) {
     if (memory->count == memory->capacity) {
         size_t capacity = memory->capacity * 2 + 8;
         size_t size = sizeof added;
-        memory->stored =
-            arena_grow(memory->arena, memory->stored, memory->count * size, capacity * size);
+        memory->stored = arena_grow(
+            memory->arena, memory->stored, memory->count * size, capacity * size
+        );
         memory->capacity = capacity;
     }
     added.name = millrace_copy(memory->arena, millrace_text_of(added.name));
@@ -95,7 +95,7 @@ static size_t map_scan(
         if (!stored->removed && !stored->list && belongs(memory, stored, key, map)
             && (after.bytes == NULL
                 || millrace_text_compare(text_of(stored->entry), text_of(after)) > 0)) {
-            found[count++] = (millrace_entry){stored->entry, stored->value};
+            found[count++] = (millrace_entry){ stored->entry, stored->value };
         }
     }
     qsort(found, count, sizeof *found, by_name);
@@ -105,7 +105,7 @@ static size_t map_scan(
 
 static millrace_positions list_range(void *self, uint32_t key, const char *list) {
     const memory *memory = self;
-    millrace_positions range = {0, 0};
+    millrace_positions range = { 0, 0 };
     for (size_t at = 0; at < memory->count; at++) {
         const stored *stored = &memory->stored[at];
         if (stored->list && belongs(memory, stored, key, list)) {

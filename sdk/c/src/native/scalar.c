@@ -9,7 +9,7 @@
 static void take_rows(millrace_test *test, const millrace_batch *rows) {
     const millrace_scalar *plugin = test->world;
     millrace_output out = new_output(test, rows->rows);
-    millrace_column result = {0};
+    millrace_column result = { 0 };
     millrace_status status = plugin->evaluate(test->start.plugin, rows, &out, &result);
     if (status == MILLRACE_OK) {
         status = check_values(&test->arena, test->start.description_, rows->rows, &result);

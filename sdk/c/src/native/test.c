@@ -9,7 +9,7 @@
 
 static const char *mistakes_of(millrace_test *test) {
     const struct millrace_description *description = test->start.description_;
-    millrace_writer writer = {.arena = &test->arena};
+    millrace_writer writer = { .arena = &test->arena };
     for (size_t at = 0; at < description->error_count; at++) {
         const config_error *error = &description->errors[at];
         write_plain(&writer, at == 0 ? "" : "; ");
@@ -19,7 +19,7 @@ static const char *mistakes_of(millrace_test *test) {
     }
     return description->error_count == 0
         ? NULL
-        : millrace_copy(&test->arena, (millrace_text){(const char *)writer.bytes, writer.length});
+        : millrace_copy(&test->arena, (millrace_text){ (const char *)writer.bytes, writer.length });
 }
 
 static port_text *port_of(millrace_test *test, const char *name) {
@@ -36,7 +36,7 @@ static void add_port(millrace_test *test, const char *name) {
     test->ports = arena_grow(
         &test->arena, test->ports, test->port_count * size, (test->port_count + 1) * size
     );
-    test->ports[test->port_count++] = (port_text){name, {.arena = &test->arena}};
+    test->ports[test->port_count++] = (port_text){ name, { .arena = &test->arena } };
 }
 
 /* The parts of a text between commas. */
@@ -45,7 +45,7 @@ static void take_names(text_list *names, const char *text) {
         text += strspn(text, ", ");
         size_t length = strcspn(text, ", ");
         if (length > 0) {
-            text_list_add(names, millrace_copy(names->arena, (millrace_text){text, length}));
+            text_list_add(names, millrace_copy(names->arena, (millrace_text){ text, length }));
         }
         text += length;
     }
@@ -60,7 +60,7 @@ millrace_test *test_start(
         millrace_fail("out of memory");
     }
     millrace_arena *arena = &test->arena;
-    text_list names = {.arena = arena};
+    text_list names = { .arena = arena };
     take_names(&names, key == NULL ? "" : key);
     test->start = (millrace_start){
         .arena = arena,
@@ -96,7 +96,7 @@ millrace_batch rows_from(millrace_test *test, const char *rows) {
     const char *rest = with_quotes(arena, rows);
     while (*rest != '\0') {
         size_t length = strcspn(rest, "\n");
-        millrace_text line = {rest, length};
+        millrace_text line = { rest, length };
         rest += length + (rest[length] == '\n');
         if (length == 0) {
             continue;
@@ -138,9 +138,8 @@ millrace_batch batch_of(millrace_test *test, const millrace_batch *all, const te
 }
 
 millrace_output new_output(millrace_test *test, size_t rows) {
-    return (millrace_output){
-        .arena = &test->arena, .description = test->start.description_, .rows = rows
-    };
+    return (millrace_output
+    ){ .arena = &test->arena, .description = test->start.description_, .rows = rows };
 }
 
 void millrace_test_rows(millrace_test *test, const char *rows) {
@@ -154,8 +153,7 @@ void millrace_test_rows(millrace_test *test, const char *rows) {
 /* --- Rows out --- */
 
 static void write_member(
-    millrace_writer *writer, bool first, const char *name, const millrace_column *column,
-    size_t row
+    millrace_writer *writer, bool first, const char *name, const millrace_column *column, size_t row
 ) {
     write_plain(writer, first ? "{" : ", ");
     write_quoted(writer, millrace_text_of(name));
@@ -199,8 +197,8 @@ static void write_row(
 }
 
 void note_row(
-    millrace_test *test, const char *port, const millrace_batch *rows, size_t row,
-    const char *name, const millrace_column *last, size_t last_row
+    millrace_test *test, const char *port, const millrace_batch *rows, size_t row, const char *name,
+    const millrace_column *last, size_t last_row
 ) {
     millrace_writer *writer = &port_of(test, port)->rows;
     for (size_t at = 0; at < rows->column_count; at++) {
@@ -223,8 +221,9 @@ void note_errors(millrace_test *test, const millrace_output *out) {
     }
     for (size_t at = 0; at < out->error_count; at++) {
         const row_error *error = &out->errors[at];
-        const char *head =
-            millrace_format(&test->arena, "{\"row\": %u, \"code\": ", (unsigned)error->row);
+        const char *head = millrace_format(
+            &test->arena, "{\"row\": %u, \"code\": ", (unsigned)error->row
+        );
         write_plain(writer, head);
         write_quoted(writer, millrace_text_of(error->code));
         write_plain(writer, ", \"column\": ");
@@ -253,8 +252,10 @@ void note_output(
             } else if (keys != NULL && source - rows->rows < keys->rows) {
                 write_row(test, keys, source - rows->rows, emitted, row);
             } else {
-                millrace_fail("a row of port %zu comes from row %zu, which there is not",
-                    emitted->port, source);
+                millrace_fail(
+                    "a row of port %zu comes from row %zu, which there is not", emitted->port,
+                    source
+                );
             }
         }
     }
@@ -263,7 +264,7 @@ void note_output(
 
 const char *millrace_test_port(millrace_test *test, const char *port) {
     const millrace_writer *rows = &port_of(test, port)->rows;
-    return millrace_copy(&test->arena, (millrace_text){(const char *)rows->bytes, rows->length});
+    return millrace_copy(&test->arena, (millrace_text){ (const char *)rows->bytes, rows->length });
 }
 
 const char *millrace_test_mistakes(const millrace_test *test) {
@@ -292,8 +293,7 @@ static bool is_same(const millrace_json *expected, const millrace_json *found, b
         return millrace_text_equal(expected->text, found->text)
             || ((strpbrk(found->text.bytes, ".e") != NULL
                  || strpbrk(expected->text.bytes, ".e") != NULL)
-                && millrace_json_double(expected, &a) && millrace_json_double(found, &b)
-                && a == b);
+                && millrace_json_double(expected, &a) && millrace_json_double(found, &b) && a == b);
     case MILLRACE_JSON_LIST:
     case MILLRACE_JSON_OBJECT:
         break;
@@ -304,8 +304,8 @@ static bool is_same(const millrace_json *expected, const millrace_json *found, b
     }
     for (size_t at = 0; at < expected->count; at++) {
         const millrace_json *item = &expected->items[at];
-        const millrace_json *other =
-            list ? &found->items[at] : millrace_json_member(found, item->name.bytes);
+        const millrace_json *other = list ? &found->items[at]
+                                          : millrace_json_member(found, item->name.bytes);
         if (other == NULL || !is_same(item, other, false)) {
             return false;
         }
@@ -320,7 +320,7 @@ static const char *take_line(millrace_arena *arena, const char **rest) {
     if (length == 0) {
         return NULL;
     }
-    const char *line = millrace_copy(arena, (millrace_text){*rest, length});
+    const char *line = millrace_copy(arena, (millrace_text){ *rest, length });
     *rest += length;
     return line;
 }
@@ -328,8 +328,10 @@ static const char *take_line(millrace_arena *arena, const char **rest) {
 static void unexpected(
     millrace_test *test, const char *what, const char *expected, const char *found
 ) {
-    fprintf(stderr, "%s\n    expected %s\n         got %s\n", what,
-        expected == NULL ? "nothing more" : expected, found == NULL ? "nothing" : found);
+    fprintf(
+        stderr, "%s\n    expected %s\n         got %s\n", what,
+        expected == NULL ? "nothing more" : expected, found == NULL ? "nothing" : found
+    );
     test->unexpected++;
 }
 
@@ -350,8 +352,10 @@ void millrace_test_expect(millrace_test *test, const char *port, const char *row
             return;
         }
         if (expected == NULL || found == NULL
-            || !is_same(json_from(arena, "what is expected", millrace_text_of(expected)),
-                json_from(arena, "a row", millrace_text_of(found)), partly)) {
+            || !is_same(
+                json_from(arena, "what is expected", millrace_text_of(expected)),
+                json_from(arena, "a row", millrace_text_of(found)), partly
+            )) {
             const char *what = millrace_format(arena, "row %zu of port `%s`", line, port);
             unexpected(test, what, expected, found);
         }
@@ -378,9 +382,10 @@ void millrace_test_expect_number(
     millrace_test *test, const char *what, uint64_t found, uint64_t expected
 ) {
     if (found != expected) {
-        unexpected(test, what,
-            millrace_format(&test->arena, "%llu", (unsigned long long)expected),
-            millrace_format(&test->arena, "%llu", (unsigned long long)found));
+        unexpected(
+            test, what, millrace_format(&test->arena, "%llu", (unsigned long long)expected),
+            millrace_format(&test->arena, "%llu", (unsigned long long)found)
+        );
     }
 }
 

@@ -18,7 +18,7 @@ typedef struct millrace_test millrace_test;
 struct millrace_test {
     millrace_arena arena; /* of all that the test has; its own place too */
     millrace_start start;
-    const char *failure;  /* of the last call, or NULL */
+    const char *failure; /* of the last call, or NULL */
     port_text *ports;
     size_t port_count;
     int unexpected;
@@ -49,8 +49,8 @@ void note_output(
 
 /* Writes a row of a port, with a last column beside it if there is one. */
 void note_row(
-    millrace_test *test, const char *port, const millrace_batch *rows, size_t row,
-    const char *name, const millrace_column *last, size_t last_row
+    millrace_test *test, const char *port, const millrace_batch *rows, size_t row, const char *name,
+    const millrace_column *last, size_t last_row
 );
 
 /* Notes the rows that were refused. */

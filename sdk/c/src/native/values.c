@@ -41,7 +41,7 @@ static const char *take_word(type_reader *reader) {
     while (reader->rest[length] != '\0' && strchr("<>(),: []", reader->rest[length]) == NULL) {
         length++;
     }
-    const char *word = millrace_copy(reader->arena, (millrace_text){reader->rest, length});
+    const char *word = millrace_copy(reader->arena, (millrace_text){ reader->rest, length });
     reader->rest += length;
     reader->rest += strspn(reader->rest, " ");
     return word;
@@ -65,7 +65,7 @@ static bool nested(
 ) {
     millrace_field *copy = MILLRACE_ARRAY(reader->arena, millrace_field, count);
     memcpy(copy, children, count * sizeof *copy);
-    *type = (millrace_type){.kind = kind, .children = copy, .child_count = count};
+    *type = (millrace_type){ .kind = kind, .children = copy, .child_count = count };
     return true;
 }
 
@@ -81,7 +81,7 @@ static bool take_struct(type_reader *reader, millrace_type *type) {
         if (count == STRUCT_FIELDS_MAX) {
             return false;
         }
-        fields[count] = (millrace_field){.name = take_word(reader), .nullable = true};
+        fields[count] = (millrace_field){ .name = take_word(reader), .nullable = true };
         if (!take_mark(reader, ':') || !take_type(reader, &fields[count].type)) {
             return false;
         }
@@ -91,8 +91,8 @@ static bool take_struct(type_reader *reader, millrace_type *type) {
 }
 
 static bool take_map(type_reader *reader, millrace_type *type) {
-    millrace_field pair[2] = {{.name = "key"}, {.name = "value", .nullable = true}};
-    millrace_field entries = {.name = "entries"};
+    millrace_field pair[2] = { { .name = "key" }, { .name = "value", .nullable = true } };
+    millrace_field entries = { .name = "entries" };
     return take_mark(reader, '<') && take_type(reader, &pair[0].type) && take_mark(reader, ',')
         && take_type(reader, &pair[1].type) && take_mark(reader, '>')
         && nested(reader, &entries.type, MILLRACE_STRUCT, pair, 2)
@@ -100,7 +100,7 @@ static bool take_map(type_reader *reader, millrace_type *type) {
 }
 
 static bool take_list(type_reader *reader, millrace_type *type) {
-    millrace_field item = {.name = "item", .nullable = true};
+    millrace_field item = { .name = "item", .nullable = true };
     return take_mark(reader, '<') && take_type(reader, &item.type) && take_mark(reader, '>')
         && nested(reader, type, MILLRACE_LIST, &item, 1);
 }
@@ -123,14 +123,16 @@ static bool take_type(type_reader *reader, millrace_type *type) {
         const char *name;
         millrace_kind kind;
     } names[] = {
-        {"bool", MILLRACE_BOOLEAN},  {"boolean", MILLRACE_BOOLEAN}, {"int8", MILLRACE_INT8},
-        {"int16", MILLRACE_INT16},   {"int32", MILLRACE_INT32},     {"int64", MILLRACE_INT64},
-        {"uint8", MILLRACE_UINT8},   {"uint16", MILLRACE_UINT16},   {"uint32", MILLRACE_UINT32},
-        {"uint64", MILLRACE_UINT64}, {"float32", MILLRACE_FLOAT32}, {"float64", MILLRACE_FLOAT64},
-        {"string", MILLRACE_UTF8},   {"binary", MILLRACE_BINARY},   {"date", MILLRACE_DATE32},
-        {"timestamp", MILLRACE_TIMESTAMP},
+        { "bool", MILLRACE_BOOLEAN },    { "boolean", MILLRACE_BOOLEAN },
+        { "int8", MILLRACE_INT8 },       { "int16", MILLRACE_INT16 },
+        { "int32", MILLRACE_INT32 },     { "int64", MILLRACE_INT64 },
+        { "uint8", MILLRACE_UINT8 },     { "uint16", MILLRACE_UINT16 },
+        { "uint32", MILLRACE_UINT32 },   { "uint64", MILLRACE_UINT64 },
+        { "float32", MILLRACE_FLOAT32 }, { "float64", MILLRACE_FLOAT64 },
+        { "string", MILLRACE_UTF8 },     { "binary", MILLRACE_BINARY },
+        { "date", MILLRACE_DATE32 },     { "timestamp", MILLRACE_TIMESTAMP },
     };
-    *type = (millrace_type){0};
+    *type = (millrace_type){ 0 };
     const char *word = take_word(reader);
     if (strcmp(word, "decimal") == 0) {
         return take_decimal(reader, type);
@@ -155,18 +157,19 @@ static bool take_type(type_reader *reader, millrace_type *type) {
 }
 
 millrace_schema schema_from_json(millrace_arena *arena, const char *text) {
-    const millrace_json *json =
-        json_from(arena, "the schema", millrace_text_of(with_quotes(arena, text)));
+    const millrace_json *json = json_from(
+        arena, "the schema", millrace_text_of(with_quotes(arena, text))
+    );
     millrace_field *fields = MILLRACE_ARRAY(arena, millrace_field, json->count);
     for (size_t at = 0; at < json->count; at++) {
         const char *type = json->items[at].text.bytes;
-        type_reader reader = {arena, type == NULL ? "" : type};
-        fields[at] = (millrace_field){.name = json->items[at].name.bytes, .nullable = true};
+        type_reader reader = { arena, type == NULL ? "" : type };
+        fields[at] = (millrace_field){ .name = json->items[at].name.bytes, .nullable = true };
         if (!take_type(&reader, &fields[at].type) || *reader.rest != '\0') {
             millrace_fail("column `%s` of the test has no type `%s`", fields[at].name, type);
         }
     }
-    return (millrace_schema){fields, json->count};
+    return (millrace_schema){ fields, json->count };
 }
 
 /* --- Times --- */
@@ -186,16 +189,15 @@ static const char *date_text(millrace_arena *arena, int64_t days) {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
     int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096
+                          )
+        / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month_from_march = (5 * day_of_year + 2) / 153;
     int64_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
     int64_t year = year_of_era + era * 400 + (month <= 2);
     int64_t day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    return millrace_format(
-        arena, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year, month, day
-    );
+    return millrace_format(arena, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year, month, day);
 }
 
 #define US_PER_DAY INT64_C(86400000000)
@@ -208,9 +210,8 @@ static const char *timestamp_text(millrace_arena *arena, int64_t us) {
     int64_t fraction = left % 1000000;
     const char *places = "";
     if (fraction != 0) {
-        places = fraction % 1000 == 0
-            ? millrace_format(arena, ".%03" PRId64, fraction / 1000)
-            : millrace_format(arena, ".%06" PRId64, fraction);
+        places = fraction % 1000 == 0 ? millrace_format(arena, ".%03" PRId64, fraction / 1000)
+                                      : millrace_format(arena, ".%06" PRId64, fraction);
     }
     return millrace_format(
         arena, "%sT%02" PRId64 ":%02" PRId64 ":%02" PRId64 "%sZ", date, seconds / 3600,
@@ -454,7 +455,7 @@ static bool is_text(millrace_bytes bytes) {
 
 static void write_binary(millrace_writer *writer, millrace_bytes bytes) {
     if (is_text(bytes)) {
-        write_quoted(writer, (millrace_text){(const char *)bytes.bytes, bytes.length});
+        write_quoted(writer, (millrace_text){ (const char *)bytes.bytes, bytes.length });
         return;
     }
     write_plain(writer, "\"base64:");
@@ -556,14 +557,10 @@ void write_value(millrace_writer *writer, const millrace_column *column, size_t 
         write_binary(writer, millrace_bytes_at(column, row));
         break;
     case MILLRACE_DATE32:
-        write_quoted(
-            writer, millrace_text_of(date_text(arena, millrace_int32s(column)[row]))
-        );
+        write_quoted(writer, millrace_text_of(date_text(arena, millrace_int32s(column)[row])));
         break;
     case MILLRACE_TIMESTAMP:
-        write_quoted(
-            writer, millrace_text_of(timestamp_text(arena, millrace_int64s(column)[row]))
-        );
+        write_quoted(writer, millrace_text_of(timestamp_text(arena, millrace_int64s(column)[row])));
         break;
     case MILLRACE_LIST:
     case MILLRACE_MAP:

@@ -8,7 +8,7 @@ static millrace_status start(millrace_start *start) {
     if (start->input.count != 1 || start->input.fields[0].type.kind != MILLRACE_UTF8) {
         return "it takes one text: cast the argument";
     }
-    millrace_result(start, (millrace_type){.kind = MILLRACE_UTF8});
+    millrace_result(start, (millrace_type){ .kind = MILLRACE_UTF8 });
     return MILLRACE_OK;
 }
 
@@ -25,8 +25,8 @@ static bool is_longer(millrace_text text, millrace_text than) {
  * After a change of what its bytes mean, count up `state_version`.
  */
 static millrace_text longest_of(millrace_bytes state) {
-    millrace_text none = {NULL, 0};
-    millrace_text longest = {(const char *)state.bytes, state.length - 1};
+    millrace_text none = { NULL, 0 };
+    millrace_text longest = { (const char *)state.bytes, state.length - 1 };
     return state.length == 0 ? none : longest;
 }
 

@@ -22,8 +22,8 @@ static millrace_status start(millrace_start *start) {
     millrace_config_end(&config);
 
     static const millrace_field added[] = {
-        {.name = "count", .type = {.kind = MILLRACE_UINT64}},
-        {.name = "above", .type = {.kind = MILLRACE_BOOLEAN}},
+        { .name = "count", .type = { .kind = MILLRACE_UINT64 } },
+        { .name = "above", .type = { .kind = MILLRACE_BOOLEAN } },
     };
     millrace_port(start, "main", added, 2);
     start->plugin = plugin;

@@ -14,7 +14,7 @@ static millrace_status start(millrace_start *start) {
     if (start->input.count != 1 || start->input.fields[0].type.kind != MILLRACE_UTF8) {
         return "it takes one text: cast the argument";
     }
-    millrace_result(start, (millrace_type){.kind = MILLRACE_UTF8});
+    millrace_result(start, (millrace_type){ .kind = MILLRACE_UTF8 });
     start->plugin = plugin;
     return MILLRACE_OK;
 }
@@ -40,7 +40,7 @@ static millrace_text masked(
     char *bytes = millrace_alloc(arena, *hidden + shown_length);
     memset(bytes, '*', *hidden);
     memcpy(bytes + *hidden, text.bytes + shown_from, shown_length);
-    return (millrace_text){bytes, *hidden + shown_length};
+    return (millrace_text){ bytes, *hidden + shown_length };
 }
 
 static millrace_status evaluate(
@@ -50,7 +50,7 @@ static millrace_status evaluate(
     const millrace_column *texts = &arguments->columns[0];
     millrace_text *values = MILLRACE_ARRAY(arguments->arena, millrace_text, arguments->rows);
     for (uint32_t row = 0; row < arguments->rows; row++) {
-        values[row] = (millrace_text){NULL, 0};
+        values[row] = (millrace_text){ NULL, 0 };
         if (!millrace_is_valid(texts, row)) {
             continue;
         }

@@ -12,9 +12,9 @@ static millrace_status start(millrace_start *start) {
     millrace_config_double(&config, "limit", MILLRACE_REQUIRED, &plugin->limit);
     millrace_config_end(&config);
 
-    static const millrace_field large = {
-        .name = "large", .type = {.kind = MILLRACE_BOOLEAN}, .nullable = true
-    };
+    static const millrace_field large = { .name = "large",
+                                          .type = { .kind = MILLRACE_BOOLEAN },
+                                          .nullable = true };
     millrace_reads(start, "amount");
     millrace_port(start, "main", &large, 1);
     start->plugin = plugin;

@@ -60,7 +60,7 @@ millrace_column amount_derive(
         /* Nothing is nothing in any currency. */
         valid[left] = millrace_is_valid(column, row);
         if (valid[left]) {
-            millrace_text currency = {NULL, 0};
+            millrace_text currency = { NULL, 0 };
             if (millrace_is_valid(currencies, row)) {
                 currency = millrace_text_at(currencies, row);
             }

@@ -17,7 +17,7 @@ static character next_character(millrace_text text, size_t at) {
     for (size_t next = 1; next < length; next++) {
         point = point << 6 | (bytes[next] & 0x3FU);
     }
-    return (character){point, {text.bytes + at, length}};
+    return (character){ point, { text.bytes + at, length } };
 }
 
 /* White space, and the punctuation that stands for it. */
@@ -25,9 +25,9 @@ static bool is_gap(uint32_t point) {
     if (point < 0x80) {
         return point != 0 && strchr(" \t\n\v\f\r.,'-()&_", (int)point) != NULL;
     }
-    return point == 0x85 || point == 0xA0 || point == 0x1680
-        || (point >= 0x2000 && point <= 0x200A) || point == 0x2028 || point == 0x2029
-        || point == 0x202F || point == 0x205F || point == 0x3000 || point == 0x2019;
+    return point == 0x85 || point == 0xA0 || point == 0x1680 || (point >= 0x2000 && point <= 0x200A)
+        || point == 0x2028 || point == 0x2029 || point == 0x202F || point == 0x205F
+        || point == 0x3000 || point == 0x2019;
 }
 
 /* The upper case of a character, of all those that may be part of a name in the tables. */
@@ -36,16 +36,16 @@ static millrace_text upper(const character *character, char *ascii) {
         uint32_t point;
         const char *upper;
     } uppers[] = {
-        {0xDF, "SS"},    {0xE3, "Ã"},    {0xE5, "Å"},    {0xE7, "Ç"},    {0xE9, "É"},
-        {0xED, "Í"},     {0xF1, "Ñ"},    {0xF4, "Ô"},    {0xF6, "Ö"},    {0xFC, "Ü"},
-        {0x10D, "Č"},    {0x131, "I"},   {0x142, "Ł"},   {0x17F, "S"},   {0xFB00, "FF"},
-        {0xFB01, "FI"},  {0xFB02, "FL"}, {0xFB03, "FFI"}, {0xFB04, "FFL"}, {0xFB05, "ST"},
-        {0xFB06, "ST"},
+        { 0xDF, "SS" },   { 0xE3, "Ã" },    { 0xE5, "Å" },     { 0xE7, "Ç" },     { 0xE9, "É" },
+        { 0xED, "Í" },    { 0xF1, "Ñ" },    { 0xF4, "Ô" },     { 0xF6, "Ö" },     { 0xFC, "Ü" },
+        { 0x10D, "Č" },   { 0x131, "I" },   { 0x142, "Ł" },    { 0x17F, "S" },    { 0xFB00, "FF" },
+        { 0xFB01, "FI" }, { 0xFB02, "FL" }, { 0xFB03, "FFI" }, { 0xFB04, "FFL" }, { 0xFB05, "ST" },
+        { 0xFB06, "ST" },
     };
     uint32_t point = character->point;
     if (point < 0x80) {
         *ascii = (char)(point >= 'a' && point <= 'z' ? point - 'a' + 'A' : point);
-        return (millrace_text){ascii, 1};
+        return (millrace_text){ ascii, 1 };
     }
     for (size_t at = 0; at < sizeof uppers / sizeof uppers[0]; at++) {
         if (uppers[at].point == point) {
@@ -77,7 +77,7 @@ static millrace_text fold(millrace_arena *arena, millrace_text text) {
         memcpy(folded + length, letters.bytes, letters.length);
         length += letters.length;
     }
-    return (millrace_text){folded, length};
+    return (millrace_text){ folded, length };
 }
 
 static name *slot_of(const codes *codes, millrace_text folded) {
@@ -97,7 +97,7 @@ static name *slot_of(const codes *codes, millrace_text folded) {
 static millrace_text take_until(millrace_text *rest, char separator) {
     const char *end = memchr(rest->bytes, separator, rest->length);
     size_t length = end == NULL ? rest->length : (size_t)(end - rest->bytes);
-    millrace_text taken = {rest->bytes, length};
+    millrace_text taken = { rest->bytes, length };
     size_t gone = end == NULL ? length : length + 1;
     rest->bytes += gone;
     rest->length -= gone;
@@ -121,7 +121,7 @@ static codes parse(millrace_arena *arena, const char *const *lines) {
         codes.codes[at] = take_until(&code, '\t');
         while (line.length > 0) {
             millrace_text folded = fold(arena, take_until(&line, '\t'));
-            *slot_of(&codes, folded) = (name){folded, (uint32_t)at};
+            *slot_of(&codes, folded) = (name){ folded, (uint32_t)at };
         }
     }
     return codes;

@@ -70,8 +70,8 @@ static void add_column(
             break;
         }
     }
-    planner->adds[planner->plan.column_count++] =
-        (millrace_field){.name = name, .type = {.kind = kind}, .nullable = nullable};
+    planner->adds[planner->plan.column_count++] = (millrace_field
+    ){ .name = name, .type = { .kind = kind }, .nullable = nullable };
 }
 
 static void add_derivation(planner *planner, derivation derivation) {
@@ -79,17 +79,13 @@ static void add_derivation(planner *planner, derivation derivation) {
 }
 
 /* A currency must be written as its code here: it is the configuration, not data. */
-static bool find_currency(
-    planner *planner, const char *path, const char *code, size_t *place
-) {
+static bool find_currency(planner *planner, const char *path, const char *code, size_t *place) {
     const codes *codes = &planner->plan.amount.codes;
     *place = codes_find(codes, planner->start->arena, millrace_text_of(code));
     if (*place < codes->count && millrace_text_is(codes->codes[*place], code)) {
         return true;
     }
-    millrace_config_error(
-        planner->start, path, "`%s` is no ISO 4217 code such as EUR", code
-    );
+    millrace_config_error(planner->start, path, "`%s` is no ISO 4217 code such as EUR", code);
     return false;
 }
 
@@ -123,8 +119,9 @@ static void take_amount(planner *planner, millrace_config *config) {
     const char *name = "amount_base";
     millrace_config rates;
     bool has_column = millrace_config_string(config, "column", MILLRACE_REQUIRED, &column);
-    bool has_currency =
-        millrace_config_string(config, "currency", MILLRACE_REQUIRED, &amount->currency_name);
+    bool has_currency = millrace_config_string(
+        config, "currency", MILLRACE_REQUIRED, &amount->currency_name
+    );
     bool has_base = millrace_config_string(config, "base", MILLRACE_REQUIRED, &base);
     bool has_rates = millrace_config_object(config, "rates", MILLRACE_REQUIRED, &rates);
     millrace_config_string(config, "as", MILLRACE_OPTIONAL, &name);
@@ -159,12 +156,10 @@ static void take_amount(planner *planner, millrace_config *config) {
     planner->plan.has_amount = true;
 }
 
-static void take_code(
-    planner *planner, millrace_config *config, codes (*table)(millrace_arena *)
-) {
+static void take_code(planner *planner, millrace_config *config, codes (*table)(millrace_arena *)) {
     const char *column = NULL;
     const char *name = NULL;
-    derivation derivation = {.kind = DERIVE_CODE};
+    derivation derivation = { .kind = DERIVE_CODE };
     bool has_column = millrace_config_string(config, "column", MILLRACE_REQUIRED, &column);
     bool has_name = millrace_config_string(config, "as", MILLRACE_OPTIONAL, &name);
     millrace_config_end(config);
@@ -182,7 +177,7 @@ static void take_time(planner *planner, millrace_config *config) {
     const char *hour = "hour";
     const char *weekday = "weekday";
     int64_t offset = 0;
-    derivation derivation = {.kind = DERIVE_TIME};
+    derivation derivation = { .kind = DERIVE_TIME };
     bool has_column = millrace_config_string(config, "column", MILLRACE_REQUIRED, &column);
     millrace_config_string(config, "hour", MILLRACE_OPTIONAL, &hour);
     millrace_config_string(config, "weekday", MILLRACE_OPTIONAL, &weekday);
@@ -213,7 +208,7 @@ static void take_time(planner *planner, millrace_config *config) {
 static void take_mask(planner *planner, millrace_config *config) {
     const char *column = NULL;
     const char *name = NULL;
-    derivation derivation = {.kind = DERIVE_MASK, .keep_last = 4};
+    derivation derivation = { .kind = DERIVE_MASK, .keep_last = 4 };
     bool has_column = millrace_config_string(config, "column", MILLRACE_REQUIRED, &column);
     millrace_config_uint64(config, "keep_last", MILLRACE_OPTIONAL, &derivation.keep_last);
     bool has_name = millrace_config_string(config, "as", MILLRACE_OPTIONAL, &name);
@@ -222,12 +217,11 @@ static void take_mask(planner *planner, millrace_config *config) {
     if (!has_column) {
         return;
     }
-    const millrace_field *field =
-        find_column(planner, path, column, "utf8", is_text, &derivation.column);
+    const millrace_field *field = find_column(
+        planner, path, column, "utf8", is_text, &derivation.column
+    );
     if (field != NULL) {
-        add_column(
-            planner, config->path, has_name ? name : column, MILLRACE_UTF8, field->nullable
-        );
+        add_column(planner, config->path, has_name ? name : column, MILLRACE_UTF8, field->nullable);
         add_derivation(planner, derivation);
     }
 }
@@ -249,9 +243,8 @@ plan plan_configure(millrace_start *start) {
 
     /* An amount, two codes, two parts of a time, and the masks. */
     size_t most = 5 + mask_count;
-    planner planner = {
-        .start = start, .adds = MILLRACE_ARRAY(start->arena, millrace_field, most)
-    };
+    planner planner = { .start = start,
+                        .adds = MILLRACE_ARRAY(start->arena, millrace_field, most) };
     planner.plan.derivations = MILLRACE_ARRAY(start->arena, derivation, most);
     if (has_amount) {
         take_amount(&planner, &amount);
@@ -270,8 +263,7 @@ plan plan_configure(millrace_start *start) {
     }
     if (planner.plan.column_count == 0 && millrace_config_error_count(start) == 0) {
         millrace_config_error(
-            start, "",
-            "nothing is to be done; configure country, currency, amount, time or mask"
+            start, "", "nothing is to be done; configure country, currency, amount, time or mask"
         );
     }
     millrace_port(start, "main", planner.adds, planner.plan.column_count);

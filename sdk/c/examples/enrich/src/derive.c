@@ -20,7 +20,7 @@ static millrace_column derive_codes(
         if (millrace_is_valid(texts, row)) {
             code = codes_find(codes, batch->arena, millrace_text_at(texts, row));
         }
-        found[at] = code < codes->count ? codes->codes[code] : (millrace_text){NULL, 0};
+        found[at] = code < codes->count ? codes->codes[code] : (millrace_text){ NULL, 0 };
     }
     return millrace_column_of_texts(batch->arena, found, rows->count);
 }
@@ -79,7 +79,7 @@ static millrace_text masked(millrace_arena *arena, millrace_text text, uint64_t 
     char *bytes = millrace_alloc(arena, hidden + shown);
     memset(bytes, '*', hidden);
     memcpy(bytes + hidden, text.bytes + shown_from, shown);
-    return (millrace_text){bytes, hidden + shown};
+    return (millrace_text){ bytes, hidden + shown };
 }
 
 static millrace_column derive_mask(
@@ -89,7 +89,7 @@ static millrace_column derive_mask(
     millrace_text *all = MILLRACE_ARRAY(batch->arena, millrace_text, rows->count);
     for (size_t at = 0; at < rows->count; at++) {
         uint32_t row = rows->rows[at];
-        all[at] = (millrace_text){NULL, 0};
+        all[at] = (millrace_text){ NULL, 0 };
         if (millrace_is_valid(texts, row)) {
             all[at] = masked(batch->arena, millrace_text_at(texts, row), derivation->keep_last);
         }

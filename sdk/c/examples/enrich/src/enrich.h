@@ -8,7 +8,7 @@
 
 /* Multiplies amounts with the rate of their currency. */
 typedef struct amount {
-    size_t amount;   /* places among the columns that are read */
+    size_t amount; /* places among the columns that are read */
     size_t currency;
     const char *currency_name; /* for a refusal */
     millrace_text base;

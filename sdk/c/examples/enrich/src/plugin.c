@@ -17,7 +17,7 @@ static millrace_status start(millrace_start *start) {
 
 static millrace_status process(void *self, const millrace_batch *batch, millrace_output *out) {
     const plan *plan = self;
-    rows rows = {MILLRACE_ARRAY(batch->arena, uint32_t, batch->rows), batch->rows};
+    rows rows = { MILLRACE_ARRAY(batch->arena, uint32_t, batch->rows), batch->rows };
     for (uint32_t row = 0; row < batch->rows; row++) {
         rows.rows[row] = row;
     }

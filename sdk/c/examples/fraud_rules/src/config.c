@@ -50,9 +50,8 @@ static void add_condition(
     const millrace_field *field = millrace_find_field(start->input, name);
     if (field == NULL) {
         millrace_config_error(
-            start, path,
-            "tests `%s`, which the input lacks; it has %s; `columns` can name another", name,
-            millrace_field_names(start->arena, start->input)
+            start, path, "tests `%s`, which the input lacks; it has %s; `columns` can name another",
+            name, millrace_field_names(start->arena, start->input)
         );
     } else if (!fits(&field->type)) {
         millrace_config_error(
@@ -74,7 +73,7 @@ static void add_reason(resolver *resolver, const char *reason) {
 
 static void add_limit(resolver *resolver, const char *path, test test, double limit) {
     millrace_arena *arena = resolver->start->arena;
-    condition condition = {.test = test, .limit = limit};
+    condition condition = { .test = test, .limit = limit };
     add_condition(resolver, path, resolver->columns.amount, "a number", is_number, condition);
     const char *is = test == TEST_OVER ? "over" : "under";
     add_reason(
@@ -92,11 +91,9 @@ static bool not_empty(resolver *resolver, const char *path, size_t count) {
     return count > 0;
 }
 
-static void add_hours(
-    resolver *resolver, const char *path, const uint32_t *hours, size_t count
-) {
+static void add_hours(resolver *resolver, const char *path, const uint32_t *hours, size_t count) {
     millrace_arena *arena = resolver->start->arena;
-    condition condition = {.test = TEST_HOURS};
+    condition condition = { .test = TEST_HOURS };
     const char *listed = "";
     for (size_t at = 0; at < count; at++) {
         if (hours[at] > 23) {
@@ -111,9 +108,7 @@ static void add_hours(
     }
     add_reason(resolver, millrace_format(arena, "hour is one of %s", listed));
     if (not_empty(resolver, path, count)) {
-        add_condition(
-            resolver, path, resolver->columns.hour, "int32 or int64", is_hour, condition
-        );
+        add_condition(resolver, path, resolver->columns.hour, "int32 or int64", is_hour, condition);
     }
 }
 
@@ -129,7 +124,7 @@ static void add_words(
     const char *is = test == TEST_ONE_OF ? "is one of" : "is none of";
     add_reason(resolver, millrace_format(arena, "%s %s %s", what, is, listed));
     if (not_empty(resolver, path, count)) {
-        condition condition = {.test = test, .words = words_new(arena, texts, count)};
+        condition condition = { .test = test, .words = words_new(arena, texts, count) };
         add_condition(resolver, path, column, "utf8", is_text, condition);
     }
 }
@@ -148,7 +143,7 @@ static void take_words(
 }
 
 static void take_rule(resolver *resolver, millrace_config *config) {
-    static const char *const outcomes[] = {"fraud", "review", NULL};
+    static const char *const outcomes[] = { "fraud", "review", NULL };
     const columns *columns = &resolver->columns;
     rule *rule = resolver->rule;
     size_t outcome = 0;
@@ -198,7 +193,7 @@ static void take_rule(resolver *resolver, millrace_config *config) {
 }
 
 static columns take_columns(millrace_config *config) {
-    columns columns = {"amount", "country", "merchant", "hour", "segment"};
+    columns columns = { "amount", "country", "merchant", "hour", "segment" };
     millrace_config names;
     if (millrace_config_object(config, "columns", MILLRACE_OPTIONAL, &names)) {
         millrace_config_string(&names, "amount", MILLRACE_OPTIONAL, &columns.amount);
@@ -225,19 +220,19 @@ static void check_name(millrace_start *start, const rules *rules, const rule *ru
 
 rules rules_configure(millrace_start *start) {
     millrace_config config = millrace_config_root(start);
-    resolver resolver = {.start = start, .columns = take_columns(&config)};
+    resolver resolver = { .start = start, .columns = take_columns(&config) };
     double max_amount = 0;
     bool has_max = millrace_config_double(&config, "max_amount", MILLRACE_OPTIONAL, &max_amount);
     millrace_config *texts = NULL;
     size_t count = 0;
-    bool has_rules =
-        millrace_config_objects(&config, "rules", MILLRACE_OPTIONAL, &texts, &count) && count > 0;
+    bool has_rules = millrace_config_objects(&config, "rules", MILLRACE_OPTIONAL, &texts, &count)
+        && count > 0;
     millrace_config_end(&config);
 
-    rules rules = {millrace_alloc_zeroed(start->arena, count + 1, sizeof(rule)), 0};
+    rules rules = { millrace_alloc_zeroed(start->arena, count + 1, sizeof(rule)), 0 };
     if (has_max) {
         resolver.rule = &rules.rules[rules.count++];
-        *resolver.rule = (rule){.name = MAX_AMOUNT, .outcome = OUTCOME_FRAUD};
+        *resolver.rule = (rule){ .name = MAX_AMOUNT, .outcome = OUTCOME_FRAUD };
         add_limit(&resolver, MAX_AMOUNT, TEST_OVER, max_amount);
         resolver.rule->reason = resolver.reason;
     } else if (!has_rules && millrace_config_error_count(start) == 0) {

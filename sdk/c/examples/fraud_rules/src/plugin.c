@@ -11,14 +11,14 @@
 static const struct {
     const char *name;
     outcome outcome;
-} ports[] = {{"fraud", OUTCOME_FRAUD}, {"review", OUTCOME_REVIEW}};
+} ports[] = { { "fraud", OUTCOME_FRAUD }, { "review", OUTCOME_REVIEW } };
 
 #define PORT_COUNT (sizeof ports / sizeof ports[0])
 
 static millrace_status start(millrace_start *start) {
     static const millrace_field added[] = {
-        {.name = "rule", .type = {.kind = MILLRACE_UTF8}},
-        {.name = "reason", .type = {.kind = MILLRACE_UTF8}},
+        { .name = "rule", .type = { .kind = MILLRACE_UTF8 } },
+        { .name = "reason", .type = { .kind = MILLRACE_UTF8 } },
     };
     rules *plugin = MILLRACE_NEW(start->arena, rules);
     *plugin = rules_configure(start);

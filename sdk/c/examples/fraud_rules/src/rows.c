@@ -5,7 +5,7 @@
 #endif
 
 rows rows_all(millrace_arena *arena, size_t count) {
-    rows rows = {NULL, count};
+    rows rows = { NULL, count };
     size_t words = rows_words(&rows);
     rows.words = MILLRACE_ARRAY(arena, uint64_t, words);
     memset(rows.words, 0xFF, words * sizeof(uint64_t));
@@ -17,7 +17,7 @@ rows rows_all(millrace_arena *arena, size_t count) {
 
 rows rows_copy(millrace_arena *arena, const rows *rows) {
     size_t words = rows_words(rows);
-    struct rows copy = {MILLRACE_ARRAY(arena, uint64_t, words), rows->count};
+    struct rows copy = { MILLRACE_ARRAY(arena, uint64_t, words), rows->count };
     if (words > 0) {
         memcpy(copy.words, rows->words, words * sizeof(uint64_t));
     }

@@ -1,8 +1,6 @@
 #include "rule.h"
 
-static bool is_valid(const void *context, size_t row) {
-    return millrace_is_valid(context, row);
-}
+static bool is_valid(const void *context, size_t row) { return millrace_is_valid(context, row); }
 
 /* A column that is tested value by value. */
 typedef struct tested {
@@ -14,8 +12,7 @@ typedef struct tested {
 static bool is_hour(const void *context, size_t row) {
     const tested *tested = context;
     double number = tested->numbers[row];
-    return number >= 0 && number < 24
-        && (tested->condition->hours >> (uint32_t)number & 1) == 1;
+    return number >= 0 && number < 24 && (tested->condition->hours >> (uint32_t)number & 1) == 1;
 }
 
 static bool is_one_of(const void *context, size_t row) {
@@ -27,7 +24,7 @@ static bool is_none_of(const void *context, size_t row) { return !is_one_of(cont
 
 static void keep(const condition *condition, const millrace_batch *batch, rows *rows) {
     const millrace_column *column = &batch->columns[condition->column];
-    tested tested = {.condition = condition, .column = column};
+    tested tested = { .condition = condition, .column = column };
     if (column->null_count > 0) {
         rows_keep(rows, is_valid, column);
     }

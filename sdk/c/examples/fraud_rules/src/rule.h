@@ -11,11 +11,11 @@
 typedef enum outcome { OUTCOME_FRAUD, OUTCOME_REVIEW } outcome;
 
 typedef enum test {
-    TEST_OVER,    /* a number above this one */
-    TEST_UNDER,   /* a number below this one */
-    TEST_HOURS,   /* an hour whose bit is set */
-    TEST_ONE_OF,  /* a text in the set */
-    TEST_NONE_OF  /* a text that is not in it */
+    TEST_OVER,   /* a number above this one */
+    TEST_UNDER,  /* a number below this one */
+    TEST_HOURS,  /* an hour whose bit is set */
+    TEST_ONE_OF, /* a text in the set */
+    TEST_NONE_OF /* a text that is not in it */
 } test;
 
 /* A test of one column. Null passes none. */

@@ -17,7 +17,7 @@ static millrace_status start(millrace_start *start) {
     if (!right) {
         return "it takes four float64: latitude and longitude of two places, in degrees";
     }
-    millrace_result(start, (millrace_type){.kind = MILLRACE_FLOAT64});
+    millrace_result(start, (millrace_type){ .kind = MILLRACE_FLOAT64 });
     return MILLRACE_OK;
 }
 
@@ -37,16 +37,18 @@ static double haversine(double lat1, double lon1, double lat2, double lon2) {
 }
 
 /* Refuses a row that has no places; true if it has. */
-static bool check(const millrace_batch *arguments, uint32_t row, const double *degrees,
-    millrace_output *out) {
+static bool check(
+    const millrace_batch *arguments, uint32_t row, const double *degrees, millrace_output *out
+) {
     /* Latitudes first. */
     static const struct {
         size_t argument;
         const char *name;
         double max;
-    } checks[] = {
-        {0, "latitude", 90}, {2, "latitude", 90}, {1, "longitude", 180}, {3, "longitude", 180}
-    };
+    } checks[] = { { 0, "latitude", 90 },
+                   { 2, "latitude", 90 },
+                   { 1, "longitude", 180 },
+                   { 3, "longitude", 180 } };
     for (size_t at = 0; at < 4; at++) {
         double value = degrees[checks[at].argument];
         if (isnan(value) || fabs(value) > checks[at].max) {
@@ -72,8 +74,8 @@ static millrace_status evaluate(
             valid[row] = valid[row] && millrace_is_valid(&arguments->columns[at], row);
         }
         valid[row] = valid[row] && check(arguments, row, degrees, out);
-        kilometres[row] =
-            valid[row] ? haversine(degrees[0], degrees[1], degrees[2], degrees[3]) : 0;
+        kilometres[row] = valid[row] ? haversine(degrees[0], degrees[1], degrees[2], degrees[3])
+                                     : 0;
     }
     *result = millrace_column_of_doubles(arguments->arena, kilometres, valid, arguments->rows);
     return MILLRACE_OK;

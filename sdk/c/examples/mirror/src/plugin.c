@@ -15,10 +15,9 @@ typedef struct mirror {
 static void check_column(millrace_start *start, const char *name, millrace_kind kind) {
     const millrace_field *field = millrace_find_field(start->input, name);
     if (field != NULL && field->type.kind != kind) {
-        millrace_type expected = {.kind = kind};
+        millrace_type expected = { .kind = kind };
         millrace_config_error(
-            start, "", "column `%s` must be %s", name,
-            millrace_type_name(start->arena, &expected)
+            start, "", "column `%s` must be %s", name, millrace_type_name(start->arena, &expected)
         );
     }
 }
@@ -44,7 +43,7 @@ static millrace_status start(millrace_start *start) {
         copies[at].name = millrace_format(start->arena, "copy_%s", field->name);
         copies[at].nullable = true;
     }
-    plugin->copies = (millrace_schema){copies, start->input.count};
+    plugin->copies = (millrace_schema){ copies, start->input.count };
     millrace_port(start, "main", copies, start->input.count);
     millrace_port(start, "other", NULL, 0);
     if (millrace_find_field(start->input, PORT) != NULL) {

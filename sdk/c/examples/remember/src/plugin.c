@@ -14,22 +14,22 @@ typedef struct totals {
 } totals;
 
 static const millrace_field added[] = {
-    {.name = "count", .type = {.kind = MILLRACE_UINT64}},
-    {.name = "sum", .type = {.kind = MILLRACE_INT64}},
-    {.name = "entries", .type = {.kind = MILLRACE_UINT64}},
-    {.name = "first", .type = {.kind = MILLRACE_UTF8}, .nullable = true},
-    {.name = "list_start", .type = {.kind = MILLRACE_UINT64}},
-    {.name = "list_end", .type = {.kind = MILLRACE_UINT64}},
-    {.name = "last", .type = {.kind = MILLRACE_UTF8}, .nullable = true},
+    { .name = "count", .type = { .kind = MILLRACE_UINT64 } },
+    { .name = "sum", .type = { .kind = MILLRACE_INT64 } },
+    { .name = "entries", .type = { .kind = MILLRACE_UINT64 } },
+    { .name = "first", .type = { .kind = MILLRACE_UTF8 }, .nullable = true },
+    { .name = "list_start", .type = { .kind = MILLRACE_UINT64 } },
+    { .name = "list_end", .type = { .kind = MILLRACE_UINT64 } },
+    { .name = "last", .type = { .kind = MILLRACE_UTF8 }, .nullable = true },
 };
 
 static const millrace_field reported[] = {
-    {.name = "name", .type = {.kind = MILLRACE_UTF8}, .nullable = true},
-    {.name = "timer", .type = {.kind = MILLRACE_UINT32}, .nullable = true},
-    {.name = "clock", .type = {.kind = MILLRACE_UTF8}, .nullable = true},
-    {.name = "due", .type = {.kind = MILLRACE_INT64}, .nullable = true},
-    {.name = "count", .type = {.kind = MILLRACE_UINT64}, .nullable = true},
-    {.name = "sum", .type = {.kind = MILLRACE_INT64}, .nullable = true},
+    { .name = "name", .type = { .kind = MILLRACE_UTF8 }, .nullable = true },
+    { .name = "timer", .type = { .kind = MILLRACE_UINT32 }, .nullable = true },
+    { .name = "clock", .type = { .kind = MILLRACE_UTF8 }, .nullable = true },
+    { .name = "due", .type = { .kind = MILLRACE_INT64 }, .nullable = true },
+    { .name = "count", .type = { .kind = MILLRACE_UINT64 }, .nullable = true },
+    { .name = "sum", .type = { .kind = MILLRACE_INT64 }, .nullable = true },
 };
 
 #define ADDED (sizeof added / sizeof added[0])
@@ -72,9 +72,9 @@ typedef struct port_rows {
 static port_rows port_rows_new(
     millrace_arena *arena, const millrace_field *fields, size_t count, size_t room
 ) {
-    port_rows rows = {
-        .room = room, .rows = MILLRACE_ARRAY(arena, uint32_t, room), .column_count = count
-    };
+    port_rows rows = { .room = room,
+                       .rows = MILLRACE_ARRAY(arena, uint32_t, room),
+                       .column_count = count };
     for (size_t at = 0; at < count; at++) {
         rows.columns[at] = millrace_builder_new(arena, &fields[at].type, room);
     }
@@ -103,7 +103,7 @@ static void emit(millrace_output *out, const char *port, const port_rows *rows) 
 }
 
 static totals totals_of(const millrace_keyed_batch *batch) {
-    totals totals = {0};
+    totals totals = { 0 };
     millrace_bytes state = millrace_state(batch);
     if (state.length == sizeof totals) {
         memcpy(&totals, state.bytes, sizeof totals);
@@ -162,8 +162,9 @@ static void look(millrace_keyed_batch *batch, port_rows *rows) {
     millrace_arena *arena = millrace_call_arena(batch);
     totals totals = totals_of(batch);
     const millrace_entry *entries = NULL;
-    size_t count =
-        millrace_map_scan(batch, "m", (millrace_bytes){NULL, 0}, ENTRIES_MAX, &entries);
+    size_t count = millrace_map_scan(
+        batch, "m", (millrace_bytes){ NULL, 0 }, ENTRIES_MAX, &entries
+    );
     millrace_positions range = millrace_list_range(batch, "l");
     const millrace_bytes *last = NULL;
     size_t last_count = 0;
@@ -229,7 +230,7 @@ static millrace_status process(void *self, millrace_keyed_batch *batch, millrace
             }
             continue;
         }
-        millrace_text op = {"", 0};
+        millrace_text op = { "", 0 };
         if (millrace_is_valid(ops, event.row)) {
             op = millrace_text_at(ops, event.row);
         }
@@ -257,7 +258,7 @@ static millrace_status migrate(
     millrace_arena *arena, uint32_t version, millrace_bytes state, millrace_bytes *migrated
 ) {
     (void)version;
-    millrace_text text = {(const char *)state.bytes, state.length};
+    millrace_text text = { (const char *)state.bytes, state.length };
     const char *count = millrace_copy(arena, text);
     char *comma = NULL;
     char *end = NULL;
@@ -266,14 +267,14 @@ static millrace_status migrate(
     if (comma != count && *comma == ',') {
         totals->sum = strtoll(comma + 1, &end, 10);
         if (end != comma + 1 && *end == '\0') {
-            *migrated = (millrace_bytes){(const uint8_t *)totals, sizeof *totals};
+            *migrated = (millrace_bytes){ (const uint8_t *)totals, sizeof *totals };
             return MILLRACE_OK;
         }
     }
     return millrace_format(arena, "`%s` is no state of version 1", count);
 }
 
-static const uint32_t reads_versions[] = {1};
+static const uint32_t reads_versions[] = { 1 };
 
 const millrace_keyed millrace_plugin = {
     .about = {

@@ -15,17 +15,17 @@ static const struct {
     millrace_kind type;
     int64_t unit_us;
 } types[] = {
-    {"string", KIND_TEXT, MILLRACE_UTF8, 0},
-    {"bool", KIND_BOOL, MILLRACE_BOOLEAN, 0},
-    {"int32", KIND_INT32, MILLRACE_INT32, 0},
-    {"int64", KIND_INT64, MILLRACE_INT64, 0},
-    {"float64", KIND_FLOAT64, MILLRACE_FLOAT64, 0},
-    {"date", KIND_DATE, MILLRACE_DATE32, 0},
-    {"timestamp", KIND_TIMESTAMP, MILLRACE_TIMESTAMP, 0},
-    {"timestamp[s]", KIND_EPOCH, MILLRACE_TIMESTAMP, 1000000},
-    {"timestamp[ms]", KIND_EPOCH, MILLRACE_TIMESTAMP, 1000},
-    {"timestamp[us]", KIND_EPOCH, MILLRACE_TIMESTAMP, 1},
-    {"json", KIND_JSON, MILLRACE_UTF8, 0},
+    { "string", KIND_TEXT, MILLRACE_UTF8, 0 },
+    { "bool", KIND_BOOL, MILLRACE_BOOLEAN, 0 },
+    { "int32", KIND_INT32, MILLRACE_INT32, 0 },
+    { "int64", KIND_INT64, MILLRACE_INT64, 0 },
+    { "float64", KIND_FLOAT64, MILLRACE_FLOAT64, 0 },
+    { "date", KIND_DATE, MILLRACE_DATE32, 0 },
+    { "timestamp", KIND_TIMESTAMP, MILLRACE_TIMESTAMP, 0 },
+    { "timestamp[s]", KIND_EPOCH, MILLRACE_TIMESTAMP, 1000000 },
+    { "timestamp[ms]", KIND_EPOCH, MILLRACE_TIMESTAMP, 1000 },
+    { "timestamp[us]", KIND_EPOCH, MILLRACE_TIMESTAMP, 1 },
+    { "json", KIND_JSON, MILLRACE_UTF8, 0 },
 };
 
 /* A number of up to three digits with spaces around it, and what is behind it. */
@@ -47,21 +47,20 @@ static bool take_decimal(const char *size, declared *declared) {
     bool right = take_small(&size, &precision) && *size++ == ',' && take_small(&size, &scale)
         && strcmp(size, ")") == 0 && precision >= 1 && precision <= 38 && scale <= precision;
     declared->kind = KIND_DECIMAL;
-    declared->type = (millrace_type){
-        .kind = MILLRACE_DECIMAL128, .precision = (uint8_t)precision, .scale = (int8_t)scale
-    };
+    declared->type = (millrace_type
+    ){ .kind = MILLRACE_DECIMAL128, .precision = (uint8_t)precision, .scale = (int8_t)scale };
     return right;
 }
 
 static void take_type(millrace_start *start, const char *text, declared *declared) {
     size_t length = strlen(text);
     declared->nullable = length > 0 && text[length - 1] == '?';
-    millrace_text name = {text, declared->nullable ? length - 1 : length};
+    millrace_text name = { text, declared->nullable ? length - 1 : length };
     for (size_t at = 0; at < sizeof types / sizeof types[0]; at++) {
         if (millrace_text_is(name, types[at].name)) {
             declared->kind = types[at].kind;
             declared->unit_us = types[at].unit_us;
-            declared->type = (millrace_type){.kind = types[at].type};
+            declared->type = (millrace_type){ .kind = types[at].type };
             if (types[at].type == MILLRACE_TIMESTAMP) {
                 declared->type.zone = "UTC";
             }
@@ -97,7 +96,7 @@ static void sort_names(settings *settings, millrace_arena *arena) {
     named *names = MILLRACE_ARRAY(arena, named, settings->count);
     settings->by_name = MILLRACE_ARRAY(arena, uint32_t, settings->count);
     for (size_t at = 0; at < settings->count; at++) {
-        names[at] = (named){settings->declared[at].name, (uint32_t)at};
+        names[at] = (named){ settings->declared[at].name, (uint32_t)at };
     }
     qsort(names, settings->count, sizeof(named), by_name);
     for (size_t at = 0; at < settings->count; at++) {
@@ -146,7 +145,7 @@ static void check_raw(const settings *settings, millrace_start *start) {
 }
 
 void settings_configure(settings *settings, millrace_start *start) {
-    static const char *const unknown[] = {"ignore", "reject", NULL};
+    static const char *const unknown[] = { "ignore", "reject", NULL };
     millrace_config config = millrace_config_root(start);
     bool keep_raw = false;
     size_t choice = 0;
@@ -163,9 +162,8 @@ void settings_configure(settings *settings, millrace_start *start) {
     for (size_t at = 0; at < settings->count; at++) {
         const declared *declared = &settings->declared[at];
         replaced = replaced || strcmp(declared->name, settings->column) == 0;
-        fields[at] = (millrace_field){
-            .name = declared->name, .type = declared->type, .nullable = declared->nullable
-        };
+        fields[at] = (millrace_field
+        ){ .name = declared->name, .type = declared->type, .nullable = declared->nullable };
     }
     if (keep_raw && replaced) {
         millrace_config_error(

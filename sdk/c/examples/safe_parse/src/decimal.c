@@ -12,7 +12,7 @@ static bool is_digit(char byte) { return byte >= '0' && byte <= '9'; }
 
 /* The digits at the front of a text, which they leave. */
 static millrace_text take_digits(millrace_text *text) {
-    millrace_text digits = {text->bytes, 0};
+    millrace_text digits = { text->bytes, 0 };
     while (digits.length < text->length && is_digit(text->bytes[digits.length])) {
         digits.length++;
     }
@@ -49,10 +49,9 @@ static bool take_exponent(millrace_text *text, int64_t *exponent) {
 }
 
 static bool split(millrace_text text, number *number) {
-    *number = (struct number){.negative = take(&text, '-')};
+    *number = (struct number){ .negative = take(&text, '-') };
     number->whole = take_digits(&text);
-    if (number->whole.length == 0
-        || (number->whole.length > 1 && number->whole.bytes[0] == '0')) {
+    if (number->whole.length == 0 || (number->whole.length > 1 && number->whole.bytes[0] == '0')) {
         return false;
     }
     if (take(&text, '.')) {

@@ -33,7 +33,7 @@ static bool one_of(cursor *cursor, const char *wanted) {
 }
 
 static int64_t days_in_month(int64_t year, int64_t month) {
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     return month == 2 && leap ? 29 : days[month - 1];
 }
@@ -55,8 +55,8 @@ static bool take_date(cursor *cursor, int64_t *days) {
     int64_t year = 0;
     int64_t month = 0;
     int64_t day = 0;
-    if (!two_digits(cursor, 99, &century) || !two_digits(cursor, 99, &year)
-        || !one_of(cursor, "-") || !two_digits(cursor, 12, &month) || !one_of(cursor, "-")
+    if (!two_digits(cursor, 99, &century) || !two_digits(cursor, 99, &year) || !one_of(cursor, "-")
+        || !two_digits(cursor, 12, &month) || !one_of(cursor, "-")
         || !two_digits(cursor, 31, &day)) {
         return false;
     }
@@ -69,7 +69,7 @@ static bool take_date(cursor *cursor, int64_t *days) {
 }
 
 bool date_days(millrace_text text, int32_t *days) {
-    cursor cursor = {text.bytes, text.bytes + text.length};
+    cursor cursor = { text.bytes, text.bytes + text.length };
     int64_t found = 0;
     if (!take_date(&cursor, &found) || left(&cursor) > 0) {
         return false;
@@ -116,7 +116,7 @@ static bool take_zone(cursor *cursor, int64_t *seconds) {
 }
 
 bool timestamp_us(millrace_text text, int64_t *us) {
-    cursor cursor = {text.bytes, text.bytes + text.length};
+    cursor cursor = { text.bytes, text.bytes + text.length };
     int64_t days = 0;
     int64_t hour = 0;
     int64_t minute = 0;

@@ -22,7 +22,7 @@ static bool raw_text(
     problem *problem
 ) {
     if (!millrace_is_valid(raw, row)) {
-        *problem = (struct problem){"missing", NULL, "the raw value is null"};
+        *problem = (struct problem){ "missing", NULL, "the raw value is null" };
         return false;
     }
     *text = millrace_text_at(raw, row);
@@ -30,7 +30,7 @@ static bool raw_text(
         const char *error = utf8_error(arena, millrace_bytes_of(*text));
         if (error != NULL) {
             const char *message = millrace_format(arena, "not UTF-8: %s", error);
-            *problem = (struct problem){"malformed", NULL, message};
+            *problem = (struct problem){ "malformed", NULL, message };
             return false;
         }
     }

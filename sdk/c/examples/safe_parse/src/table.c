@@ -9,7 +9,7 @@ table table_new(const settings *settings, millrace_arena *arena, size_t capacity
     for (size_t at = 0; at < settings->count; at++) {
         table.columns[at] = millrace_builder_new(arena, &settings->declared[at].type, capacity);
     }
-    millrace_scan(&table.scanner, arena, (millrace_text){"", 0});
+    millrace_scan(&table.scanner, arena, (millrace_text){ "", 0 });
     return table;
 }
 
@@ -29,8 +29,9 @@ static size_t find(const settings *settings, millrace_text name, size_t expected
     while (first < end) {
         size_t middle = first + (end - first) / 2;
         const declared *declared = &settings->declared[settings->by_name[middle]];
-        int order =
-            millrace_text_compare((millrace_text){declared->name, declared->name_length}, name);
+        int order = millrace_text_compare(
+            (millrace_text){ declared->name, declared->name_length }, name
+        );
         if (order == 0) {
             return settings->by_name[middle];
         }
@@ -51,9 +52,8 @@ static bool fill(table *table, problem *problem) {
             continue;
         }
         if (!declared->nullable) {
-            *problem = (struct problem){
-                "missing", declared->name, "is missing and must have a value"
-            };
+            *problem = (struct problem){ "missing", declared->name,
+                                         "is missing and must have a value" };
             return false;
         }
         millrace_append_null(table->columns[at]);
@@ -64,23 +64,23 @@ static bool fill(table *table, problem *problem) {
 /* What the scanner found to be no JSON. */
 static bool malformed(table *table, problem *problem) {
     const char *error = millrace_scan_error(&table->scanner, table->arena);
-    *problem = (struct problem){
-        "malformed", NULL, shortened(table->arena, millrace_text_of(error))
-    };
+    *problem = (struct problem){ "malformed", NULL,
+                                 shortened(table->arena, millrace_text_of(error)) };
     return false;
 }
 
 /* A value that does not fit, or is no JSON. */
 static bool misfit(table *table, const declared *declared, problem *problem) {
     if (problem->code != NULL) {
+        problem->message = shortened(table->arena, millrace_text_of(problem->message));
         problem->column = shortened(
-            table->arena, (millrace_text){declared->name, declared->name_length}
+            table->arena, (millrace_text){ declared->name, declared->name_length }
         );
         return false;
     }
     const char *error = table->scanner.error;
     if (strcmp(error, "number out of range") == 0) {
-        *problem = (struct problem){"out_of_range", declared->name, error};
+        *problem = (struct problem){ "out_of_range", declared->name, error };
         return false;
     }
     return malformed(table, problem);
@@ -91,7 +91,8 @@ static bool unknown(table *table, millrace_text name, problem *problem) {
         table->arena, "the schema has no field `%.*s`", (int)name.length, name.bytes
     );
     *problem = (struct problem){
-        "unknown_field", shortened(table->arena, name),
+        "unknown_field",
+        shortened(table->arena, name),
         shortened(table->arena, millrace_text_of(text)),
     };
     return false;
@@ -104,7 +105,7 @@ static bool push_members(table *table, problem *problem) {
     size_t expected = 0;
     size_t filled = 0;
     for (bool first = true;; first = false) {
-        millrace_text name = {NULL, 0};
+        millrace_text name = { NULL, 0 };
         bool more = true;
         if (!millrace_scan_name(scanner, first, &name, &more)) {
             return malformed(table, problem);
@@ -164,7 +165,7 @@ static bool push_row(table *table, millrace_text text, problem *problem) {
 }
 
 bool table_push(table *table, millrace_text text, problem *problem) {
-    *problem = (struct problem){0};
+    *problem = (struct problem){ 0 };
     if (push_row(table, text, problem)) {
         table->rows++;
         return true;

@@ -60,9 +60,7 @@ bool table_push(table *table, millrace_text text, problem *problem);
  * Reads one JSON value of the scanner into a column; or says why it does not fit. If it is not JSON,
  * the scanner says why.
  */
-bool value_push(
-    table *table, const declared *declared, millrace_builder *column, problem *problem
-);
+bool value_push(table *table, const declared *declared, millrace_builder *column, problem *problem);
 
 /* What was found where something else was expected, in the words of serde_json. */
 const char *found_text(table *table, millrace_json_kind kind);

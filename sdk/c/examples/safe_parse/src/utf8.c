@@ -31,9 +31,7 @@ static size_t width_of(uint8_t first) {
 }
 
 static const char *invalid(millrace_arena *arena, size_t length, size_t at) {
-    return millrace_format(
-        arena, "invalid utf-8 sequence of %zu bytes from index %zu", length, at
-    );
+    return millrace_format(arena, "invalid utf-8 sequence of %zu bytes from index %zu", length, at);
 }
 
 const char *utf8_error(millrace_arena *arena, millrace_bytes bytes) {
@@ -55,9 +53,7 @@ const char *utf8_error(millrace_arena *arena, millrace_bytes bytes) {
         }
         for (size_t next = 1; next < width; next++) {
             if (at + next == bytes.length) {
-                return millrace_format(
-                    arena, "incomplete utf-8 byte sequence from index %zu", at
-                );
+                return millrace_format(arena, "incomplete utf-8 byte sequence from index %zu", at);
             }
             uint8_t byte = bytes.bytes[at + next];
             if (next == 1 ? !fits_second(first, byte) : (byte & 0xC0) != 0x80) {

@@ -47,9 +47,8 @@ const char *found_text(table *table, millrace_json_kind kind) {
         }
         return boolean ? "boolean `true`" : "boolean `false`";
     case MILLRACE_JSON_NUMBER:
-        return millrace_scan_number(&table->scanner, &number)
-            ? number_text(table->arena, &number)
-            : "";
+        return millrace_scan_number(&table->scanner, &number) ? number_text(table->arena, &number)
+                                                              : "";
     case MILLRACE_JSON_TEXT:
         return millrace_scan_text(&table->scanner, &text)
             ? millrace_format(table->arena, "string %s", quoted(table->arena, text))
@@ -105,9 +104,7 @@ static bool push_integer(
     case KIND_EPOCH:
         if (__builtin_mul_overflow(value, declared->unit_us, &us) || us < TIMESTAMP_US_MIN
             || us > TIMESTAMP_US_MAX) {
-            return out_of_years(
-                table, problem, millrace_format(table->arena, "%" PRId64, value)
-            );
+            return out_of_years(table, problem, millrace_format(table->arena, "%" PRId64, value));
         }
         millrace_append_int(column, us);
         return true;
@@ -136,8 +133,8 @@ static const char *scientific(millrace_arena *arena, double value) {
 
 /* The integer that the scanner gave as a double: `-0`, or one beyond 64 bits. */
 static bool push_whole(
-    table *table, const declared *declared, millrace_builder *column,
-    const millrace_number *number, double value, problem *problem
+    table *table, const declared *declared, millrace_builder *column, const millrace_number *number,
+    double value, problem *problem
 ) {
     if (value == 0 && signbit(value)) {
         return push_integer(table, declared, column, 0, problem);
@@ -146,8 +143,7 @@ static bool push_whole(
     if (fabs(value) >= 9223372036854775808.0) {
         const char *text = scientific(table->arena, value);
         return told(
-            problem, "out_of_range",
-            millrace_format(table->arena, "%s does not fit int64", text)
+            problem, "out_of_range", millrace_format(table->arena, "%s does not fit int64", text)
         );
     }
     return wrong_type(table, declared, problem, number_text(table->arena, number));
@@ -155,8 +151,8 @@ static bool push_whole(
 
 /* A number with a fraction or an exponent, or an integer beyond 64 bits. */
 static bool push_double(
-    table *table, const declared *declared, millrace_builder *column,
-    const millrace_number *number, double value, problem *problem
+    table *table, const declared *declared, millrace_builder *column, const millrace_number *number,
+    double value, problem *problem
 ) {
     double us = 0;
     switch (declared->kind) {
@@ -193,9 +189,7 @@ static bool push_number(
         if (number.uint_value <= (uint64_t)INT64_MAX) {
             return push_integer(table, declared, column, (int64_t)number.uint_value, problem);
         }
-        return push_double(
-            table, declared, column, &number, (double)number.uint_value, problem
-        );
+        return push_double(table, declared, column, &number, (double)number.uint_value, problem);
     case MILLRACE_NUMBER_DOUBLE:
         break;
     }
@@ -206,9 +200,7 @@ static bool no_time(table *table, problem *problem, millrace_text text, const ch
     const char *message = millrace_format(
         table->arena, "\"%s\" is not %s", shortened(table->arena, text), what
     );
-    return told(
-        problem, "bad_timestamp", shortened(table->arena, millrace_text_of(message))
-    );
+    return told(problem, "bad_timestamp", shortened(table->arena, millrace_text_of(message)));
 }
 
 static bool push_text(
@@ -237,8 +229,7 @@ static bool push_text(
         millrace_append_int(column, us);
         return true;
     default: {
-        const char *found =
-            millrace_format(table->arena, "string %s", quoted(table->arena, text));
+        const char *found = millrace_format(table->arena, "string %s", quoted(table->arena, text));
         return wrong_type(table, declared, problem, found);
     }
     }
@@ -251,7 +242,7 @@ static bool push_decimal(
 ) {
     millrace_text text = source;
     if (text.length >= 2 && text.bytes[0] == '"') {
-        text = (millrace_text){text.bytes + 1, text.length - 2};
+        text = (millrace_text){ text.bytes + 1, text.length - 2 };
     }
     unsigned precision = declared->type.precision;
     unsigned scale = (unsigned)declared->type.scale;

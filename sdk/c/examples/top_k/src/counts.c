@@ -72,7 +72,7 @@ count *counts_sorted(const counts *counts) {
 }
 
 void counts_write(const counts *counts, millrace_states *states, size_t group) {
-    millrace_writer writer = {.arena = counts->arena};
+    millrace_writer writer = { .arena = counts->arena };
     const count *sorted = counts_sorted(counts);
     for (size_t at = 0; at < counts->used; at++) {
         millrace_write_text(&writer, sorted[at].text);

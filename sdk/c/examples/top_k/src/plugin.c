@@ -10,18 +10,18 @@ typedef struct top_k {
 } top_k;
 
 static const millrace_field entry[] = {
-    {.name = "value", .type = {.kind = MILLRACE_UTF8}},
-    {.name = "count", .type = {.kind = MILLRACE_UINT64}},
+    { .name = "value", .type = { .kind = MILLRACE_UTF8 } },
+    { .name = "count", .type = { .kind = MILLRACE_UINT64 } },
 };
 
 static const millrace_field item = {
     .name = "item",
-    .type = {.kind = MILLRACE_STRUCT, .children = entry, .child_count = 2},
+    .type = { .kind = MILLRACE_STRUCT, .children = entry, .child_count = 2 },
 };
 
 static millrace_status start(millrace_start *start) {
     top_k *plugin = MILLRACE_NEW(start->arena, top_k);
-    *plugin = (top_k){.k = 10, .max_values = 100000};
+    *plugin = (top_k){ .k = 10, .max_values = 100000 };
     millrace_config config = millrace_config_root(start);
     millrace_config_uint64(&config, "k", MILLRACE_OPTIONAL, &plugin->k);
     millrace_config_uint64(&config, "max_values", MILLRACE_OPTIONAL, &plugin->max_values);
@@ -32,7 +32,7 @@ static millrace_status start(millrace_start *start) {
     if (start->input.count != 1 || start->input.fields[0].type.kind != MILLRACE_UTF8) {
         return "it takes one text: cast the argument";
     }
-    millrace_type result = {.kind = MILLRACE_LIST, .children = &item, .child_count = 1};
+    millrace_type result = { .kind = MILLRACE_LIST, .children = &item, .child_count = 1 };
     millrace_result(start, result);
     start->plugin = plugin;
     return MILLRACE_OK;
@@ -41,8 +41,7 @@ static millrace_status start(millrace_start *start) {
 static millrace_status check(const top_k *plugin, const counts *counts) {
     if (counts->used > plugin->max_values) {
         return millrace_format(
-            counts->arena, "more than %llu different texts",
-            (unsigned long long)plugin->max_values
+            counts->arena, "more than %llu different texts", (unsigned long long)plugin->max_values
         );
     }
     return MILLRACE_OK;
@@ -56,8 +55,7 @@ static millrace_status update(
     const top_k *plugin = self;
     millrace_arena *arena = rows->arena;
     const millrace_column *texts = &rows->columns[0];
-    counts *all =
-        millrace_alloc_zeroed(arena, millrace_states_count(states), sizeof(counts));
+    counts *all = millrace_alloc_zeroed(arena, millrace_states_count(states), sizeof(counts));
     for (uint32_t row = 0; row < rows->rows; row++) {
         counts *counts = &all[groups[row]];
         if (counts->arena == NULL) {
@@ -85,9 +83,8 @@ static millrace_status update(
 static millrace_status merge(
     void *self, millrace_states *states, size_t group, millrace_bytes other
 ) {
-    counts counts = {.arena = millrace_states_arena(states)};
-    if (!counts_read(&counts, millrace_states_get(states, group))
-        || !counts_read(&counts, other)) {
+    counts counts = { .arena = millrace_states_arena(states) };
+    if (!counts_read(&counts, millrace_states_get(states, group)) || !counts_read(&counts, other)) {
         return NO_STATE;
     }
     counts_write(&counts, states, group);
@@ -110,7 +107,7 @@ static millrace_status evaluate(
     const top_k *plugin = self;
     millrace_builder *entries = millrace_builder_child(results, 0);
     for (size_t group = 0; group < millrace_states_count(states); group++) {
-        counts counts = {.arena = millrace_states_arena(states)};
+        counts counts = { .arena = millrace_states_arena(states) };
         if (!counts_read(&counts, millrace_states_get(states, group))) {
             return NO_STATE;
         }

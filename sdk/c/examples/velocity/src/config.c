@@ -16,10 +16,12 @@ void settings_configure(settings *settings, millrace_start *start) {
     millrace_config config = millrace_config_root(start);
     millrace_config_span(&config, "within", MILLRACE_REQUIRED, &settings->within_us);
     millrace_config_string(&config, "amount", MILLRACE_OPTIONAL, &settings->amount);
-    settings->has_max_count =
-        millrace_config_uint64(&config, "max_count", MILLRACE_OPTIONAL, &settings->max_count);
-    settings->has_max_sum =
-        millrace_config_double(&config, "max_sum", MILLRACE_OPTIONAL, &settings->max_sum);
+    settings->has_max_count = millrace_config_uint64(
+        &config, "max_count", MILLRACE_OPTIONAL, &settings->max_count
+    );
+    settings->has_max_sum = millrace_config_double(
+        &config, "max_sum", MILLRACE_OPTIONAL, &settings->max_sum
+    );
     millrace_config_string(&config, "flagged", MILLRACE_OPTIONAL, &settings->flagged);
     millrace_config_end(&config);
 
@@ -38,7 +40,9 @@ void settings_configure(settings *settings, millrace_start *start) {
 }
 
 millrace_text settings_flag(const settings *settings, uint64_t count, double sum) {
-    static const millrace_text flags[] = {{NULL, 0}, {"count", 5}, {"sum", 3}, {"count,sum", 9}};
+    static const millrace_text flags[] = {
+        { NULL, 0 }, { "count", 5 }, { "sum", 3 }, { "count,sum", 9 }
+    };
     bool of_count = settings->has_max_count && count > settings->max_count;
     bool of_sum = settings->has_max_sum && sum > settings->max_sum;
     return flags[(of_count ? 1 : 0) + (of_sum ? 2 : 0)];

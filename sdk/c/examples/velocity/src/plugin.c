@@ -4,9 +4,9 @@
 #include "window.h"
 
 static const millrace_field added[] = {
-    {.name = "velocity_count", .type = {.kind = MILLRACE_UINT64}},
-    {.name = "velocity_sum", .type = {.kind = MILLRACE_FLOAT64}},
-    {.name = "velocity_flag", .type = {.kind = MILLRACE_UTF8}, .nullable = true},
+    { .name = "velocity_count", .type = { .kind = MILLRACE_UINT64 } },
+    { .name = "velocity_sum", .type = { .kind = MILLRACE_FLOAT64 } },
+    { .name = "velocity_flag", .type = { .kind = MILLRACE_UTF8 }, .nullable = true },
 };
 
 static millrace_status start(millrace_start *start) {

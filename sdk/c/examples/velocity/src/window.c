@@ -10,7 +10,7 @@
 #define INEXACT_PLACES UINT64_C(0x7FF)
 
 static fixed negated(fixed number) {
-    return (fixed){0 - number.low, ~number.high + (number.low == 0 ? 1 : 0)};
+    return (fixed){ 0 - number.low, ~number.high + (number.low == 0 ? 1 : 0) };
 }
 
 /* The number nearest to `value` within +-9.2e18; what is no number counts as 0. */
@@ -18,15 +18,15 @@ static fixed fixed_of(double value) {
     double magnitude = fabs(value);
     if (magnitude < WHOLE_END) {
         uint64_t whole = (uint64_t)magnitude;
-        fixed number = {(uint64_t)((magnitude - (double)whole) * PLACES), whole};
+        fixed number = { (uint64_t)((magnitude - (double)whole) * PLACES), whole };
         return value < 0 ? negated(number) : number;
     }
     if (magnitude >= WHOLE_END) {
-        fixed least = {0, (uint64_t)INT64_MAX + 1};
-        fixed most = {UINT64_MAX, (uint64_t)INT64_MAX};
+        fixed least = { 0, (uint64_t)INT64_MAX + 1 };
+        fixed most = { UINT64_MAX, (uint64_t)INT64_MAX };
         return value < 0 ? least : most;
     }
-    return (fixed){0, 0};
+    return (fixed){ 0, 0 };
 }
 
 double fixed_value(fixed number) {
@@ -40,11 +40,11 @@ double fixed_value(fixed number) {
 
 static fixed fixed_plus(fixed a, fixed b) {
     uint64_t low = a.low + b.low;
-    return (fixed){low, a.high + b.high + (low < a.low ? 1 : 0)};
+    return (fixed){ low, a.high + b.high + (low < a.low ? 1 : 0) };
 }
 
 static fixed fixed_minus(fixed a, fixed b) {
-    return (fixed){a.low - b.low, a.high - b.high - (a.low < b.low ? 1 : 0)};
+    return (fixed){ a.low - b.low, a.high - b.high - (a.low < b.low ? 1 : 0) };
 }
 
 static void forget(window *window, int64_t oldest) {
@@ -56,9 +56,7 @@ static void forget(window *window, int64_t oldest) {
     /* Entries move to the front when as many have left, so that moving costs no more than adding. */
     if (window->first > 0 && window->first * 2 >= window->end) {
         uint32_t left = window->end - window->first;
-        memmove(
-            window->entries, window->entries + window->first, left * sizeof(window_entry)
-        );
+        memmove(window->entries, window->entries + window->first, left * sizeof(window_entry));
         window->first = 0;
         window->end = left;
     }
@@ -83,6 +81,6 @@ const window *window_add(millrace_keyed_batch *batch, int64_t oldest, int64_t ti
     }
     window->end += 1;
     window = millrace_edit_state(batch, sizeof *window + window->end * sizeof(window_entry));
-    window->entries[window->end - 1] = (window_entry){time, 1, fixed};
+    window->entries[window->end - 1] = (window_entry){ time, 1, fixed };
     return window;
 }

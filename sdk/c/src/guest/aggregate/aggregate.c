@@ -12,12 +12,13 @@ static struct {
     millrace_type result;
 } instance;
 
-static const millrace_field state_field = {
-    .name = "state", .type = {.kind = MILLRACE_BINARY}, .nullable = true
-};
-static const millrace_schema state_schema = {&state_field, 1};
+static const millrace_field state_field = { .name = "state",
+                                            .type = { .kind = MILLRACE_BINARY },
+                                            .nullable = true };
+static const millrace_schema state_schema = { &state_field, 1 };
 
-void exports_millrace_plugin_aggregator_about(exports_millrace_plugin_aggregator_identity_t *about) {
+void exports_millrace_plugin_aggregator_about(exports_millrace_plugin_aggregator_identity_t *about
+) {
     *about = cross_about(&millrace_plugin.about);
 }
 
@@ -26,7 +27,7 @@ bool exports_millrace_plugin_aggregator_start(
     exports_millrace_plugin_aggregator_aggregate_description_t *ok,
     exports_millrace_plugin_aggregator_list_config_error_t *err
 ) {
-    millrace_start start = {.arena = &instance_arena};
+    millrace_start start = { .arena = &instance_arena };
     begin_start(&start, arguments->ptr, arguments->len);
     run_start(&start, text_from(config), millrace_plugin.start);
     check_result(&start);

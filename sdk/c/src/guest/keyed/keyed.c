@@ -14,10 +14,10 @@ static struct {
     millrace_schema keys;
 } instance;
 
-static const millrace_field state_field = {
-    .name = "state", .type = {.kind = MILLRACE_BINARY}, .nullable = true
-};
-static const millrace_schema state_schema = {&state_field, 1};
+static const millrace_field state_field = { .name = "state",
+                                            .type = { .kind = MILLRACE_BINARY },
+                                            .nullable = true };
+static const millrace_schema state_schema = { &state_field, 1 };
 
 void exports_millrace_plugin_keyed_transformer_about(
     exports_millrace_plugin_keyed_transformer_identity_t *about
@@ -37,7 +37,7 @@ bool exports_millrace_plugin_keyed_transformer_start(
     guest_list_string_t *key, exports_millrace_plugin_keyed_transformer_keyed_description_t *ok,
     exports_millrace_plugin_keyed_transformer_list_config_error_t *err
 ) {
-    millrace_start start = {.arena = &instance_arena};
+    millrace_start start = { .arena = &instance_arena };
     begin_start(&start, input->ptr, input->len);
     const char **names = MILLRACE_ARRAY(&instance_arena, const char *, key->len);
     for (size_t at = 0; at < key->len; at++) {
@@ -81,8 +81,9 @@ static millrace_status batch_from(
         .due_count = input->timers.len,
         .large = &host_large_state,
     };
-    millrace_status status =
-        columns_from(&instance.reads, input->rows, &input->columns, &batch->rows);
+    millrace_status status = columns_from(
+        &instance.reads, input->rows, &input->columns, &batch->rows
+    );
     if (status == MILLRACE_OK) {
         status = columns_from(&instance.keys, keys, &input->keys, &batch->keys);
     }
@@ -95,10 +96,10 @@ static millrace_status batch_from(
     batch->stored = stored.columns[0];
     batch->due = MILLRACE_ARRAY(&call_arena, due_timer, batch->due_count);
     for (size_t at = 0; at < batch->due_count; at++) {
-        const exports_millrace_plugin_keyed_transformer_fired_timer_t *timer =
-            &input->timers.ptr[at];
-        batch->due[at] =
-            (due_timer){timer->key, timer->id, (millrace_clock)timer->clock, timer->at};
+        const exports_millrace_plugin_keyed_transformer_fired_timer_t *timer = &input->timers
+                                                                                    .ptr[at];
+        batch->due[at] = (due_timer){ timer->key, timer->id, (millrace_clock)timer->clock,
+                                      timer->at };
     }
     return MILLRACE_OK;
 }
@@ -115,8 +116,8 @@ static void cross_timers(
         crossed[at].id = set->id;
         switch (set->change) {
         case TIMER_EVENT:
-            crossed[at].change.tag =
-                EXPORTS_MILLRACE_PLUGIN_KEYED_TRANSFORMER_TIMER_CHANGE_EVENT_TIME;
+            crossed[at]
+                .change.tag = EXPORTS_MILLRACE_PLUGIN_KEYED_TRANSFORMER_TIMER_CHANGE_EVENT_TIME;
             crossed[at].change.val.event_time = set->at;
             break;
         case TIMER_PROCESSING:
@@ -125,8 +126,7 @@ static void cross_timers(
             crossed[at].change.val.processing_time = set->delay;
             break;
         case TIMER_CANCEL:
-            crossed[at].change.tag =
-                EXPORTS_MILLRACE_PLUGIN_KEYED_TRANSFORMER_TIMER_CHANGE_CANCEL;
+            crossed[at].change.tag = EXPORTS_MILLRACE_PLUGIN_KEYED_TRANSFORMER_TIMER_CHANGE_CANCEL;
             break;
         }
     }
@@ -151,8 +151,9 @@ bool exports_millrace_plugin_keyed_transformer_process(
         *err = cross_string(status);
         return false;
     }
-    millrace_column states =
-        millrace_column_of_bytes(&call_arena, batch.states, batch.changed_count);
+    millrace_column states = millrace_column_of_bytes(
+        &call_arena, batch.states, batch.changed_count
+    );
     CROSS_LIST(ok->ports, cross_outputs(&out), out.emitted_count);
     CROSS_LIST(ok->errors, cross_errors(&out), out.error_count);
     CROSS_LIST(ok->changed, batch.changed, batch.changed_count);
@@ -186,9 +187,8 @@ const size_t parameter_block_size = sizeof(exports_millrace_plugin_keyed_transfo
 /* All memory of a call is given back at once. */
 #define POST_RETURN(function, freed)                                                               \
     EXPORT("cabi_post_millrace:plugin/keyed-transformer@0.1.0#" #function)                         \
-    void __wasm_export_exports_millrace_plugin_keyed_transformer_##function##_post_return(         \
-        uint8_t *                                                                                  \
-    );                                                                                             \
+    void __wasm_export_exports_millrace_plugin_keyed_transformer_##function##_post_return(uint8_t  \
+                                                                                              *);  \
     void __wasm_export_exports_millrace_plugin_keyed_transformer_##function##_post_return(         \
         uint8_t *_                                                                                 \
     ) {                                                                                            \

@@ -4,12 +4,12 @@
 
 /* The bindings lack a const; what goes to the host is only read. */
 static guest_list_u8_t list_of(millrace_bytes bytes) {
-    return (guest_list_u8_t){(uint8_t *)(uintptr_t)bytes.bytes, bytes.length};
+    return (guest_list_u8_t){ (uint8_t *)(uintptr_t)bytes.bytes, bytes.length };
 }
 
 static millrace_bytes bytes_of(guest_list_u8_t list) {
-    static const uint8_t none[1] = {0};
-    return (millrace_bytes){list.len == 0 ? none : list.ptr, list.len};
+    static const uint8_t none[1] = { 0 };
+    return (millrace_bytes){ list.len == 0 ? none : list.ptr, list.len };
 }
 
 static bool map_get(
@@ -51,12 +51,10 @@ static size_t map_scan(
     guest_string_t name = cross_string(map);
     guest_list_u8_t bytes = list_of(after);
     guest_list_tuple2_list_u8_list_u8_t found;
-    millrace_plugin_state_map_scan(
-        key, &name, after.bytes == NULL ? NULL : &bytes, limit, &found
-    );
+    millrace_plugin_state_map_scan(key, &name, after.bytes == NULL ? NULL : &bytes, limit, &found);
     millrace_entry *all = MILLRACE_ARRAY(&call_arena, millrace_entry, found.len);
     for (size_t at = 0; at < found.len; at++) {
-        all[at] = (millrace_entry){bytes_of(found.ptr[at].f0), bytes_of(found.ptr[at].f1)};
+        all[at] = (millrace_entry){ bytes_of(found.ptr[at].f0), bytes_of(found.ptr[at].f1) };
     }
     *entries = all;
     return found.len;
@@ -74,7 +72,7 @@ static millrace_positions list_range(void *self, uint32_t key, const char *list)
     guest_string_t name = cross_string(list);
     guest_tuple2_u64_u64_t range;
     millrace_plugin_state_list_range(key, &name, &range);
-    return (millrace_positions){range.f0, range.f1};
+    return (millrace_positions){ range.f0, range.f1 };
 }
 
 static size_t list_read(

@@ -23,7 +23,7 @@ bool exports_millrace_plugin_scalar_function_start(
     exports_millrace_plugin_scalar_function_list_field_t *ok,
     exports_millrace_plugin_scalar_function_list_config_error_t *err
 ) {
-    millrace_start start = {.arena = &instance_arena};
+    millrace_start start = { .arena = &instance_arena };
     begin_start(&start, arguments->ptr, arguments->len);
     run_start(&start, text_from(config), millrace_plugin.start);
     check_result(&start);
@@ -46,7 +46,7 @@ bool exports_millrace_plugin_scalar_function_evaluate(
     exports_millrace_plugin_scalar_function_evaluated_t *ok, guest_string_t *err
 ) {
     millrace_batch batch;
-    millrace_column result = {0};
+    millrace_column result = { 0 };
     millrace_output out = {
         .arena = &call_arena,
         .description = instance.description,
@@ -54,8 +54,7 @@ bool exports_millrace_plugin_scalar_function_evaluate(
     };
     millrace_status status = NOT_STARTED;
     if (instance.started) {
-        status =
-            columns_from(&instance.arguments, arguments->rows, &arguments->columns, &batch);
+        status = columns_from(&instance.arguments, arguments->rows, &arguments->columns, &batch);
     }
     if (status == MILLRACE_OK) {
         status = millrace_plugin.evaluate(instance.plugin, &batch, &out, &result);
@@ -77,11 +76,9 @@ const size_t parameter_block_size = 0;
 /* All memory of a call is given back at once. */
 #define POST_RETURN(function)                                                                      \
     EXPORT("cabi_post_millrace:plugin/scalar-function@0.1.0#" #function)                           \
-    void __wasm_export_exports_millrace_plugin_scalar_function_##function##_post_return(           \
-        uint8_t *                                                                                  \
-    );                                                                                             \
-    void __wasm_export_exports_millrace_plugin_scalar_function_##function##_post_return(           \
-        uint8_t *_                                                                                 \
+    void                                                                                           \
+        __wasm_export_exports_millrace_plugin_scalar_function_##function##_post_return(uint8_t *); \
+    void __wasm_export_exports_millrace_plugin_scalar_function_##function##_post_return(uint8_t *_ \
     ) {                                                                                            \
         (void)_;                                                                                   \
         end_call(false);                                                                           \

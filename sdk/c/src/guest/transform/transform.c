@@ -12,8 +12,7 @@ static struct {
     millrace_schema reads;
 } instance;
 
-void exports_millrace_plugin_transformer_about(
-    exports_millrace_plugin_transformer_identity_t *about
+void exports_millrace_plugin_transformer_about(exports_millrace_plugin_transformer_identity_t *about
 ) {
     *about = cross_about(&millrace_plugin.about);
 }
@@ -23,7 +22,7 @@ bool exports_millrace_plugin_transformer_start(
     exports_millrace_plugin_transformer_description_t *ok,
     exports_millrace_plugin_transformer_list_config_error_t *err
 ) {
-    millrace_start start = {.arena = &instance_arena};
+    millrace_start start = { .arena = &instance_arena };
     begin_start(&start, input->ptr, input->len);
     run_start(&start, text_from(config), millrace_plugin.start);
     struct millrace_description *description = start.description_;
