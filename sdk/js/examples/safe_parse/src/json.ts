@@ -131,6 +131,17 @@ export function number(expected: string): string | null {
   return isNumber(c) ? digits() : wrong(c, expected);
 }
 
+/** The same for who does not need to know whether it is an integer. */
+export function float64(expected: string): number | null {
+  const c = next();
+  if (!isNumber(c)) return wrong(c, expected);
+  const start = at;
+  NUMBER.lastIndex = at;
+  if (!NUMBER.test(row)) throw noNumber(false);
+  at = NUMBER.lastIndex;
+  return float(row.slice(start, at));
+}
+
 /** Whether the number that was just read is an integer of 64 bits to the parser. */
 export function isInteger(written: string): boolean {
   if (!whole) return false;

@@ -5,16 +5,28 @@ import { type Column, columnOf, columnOfBinary, type RowError, utf8 } from "mill
 import type { Declared } from "./config.js";
 import * as json from "./json.js";
 import { Problem, refusal } from "./problem.js";
+import type { Read } from "./value.js";
 
-type Cell = string | number | bigint | boolean | null | undefined;
+type Cell = string | number | bigint | boolean | null;
 
-/** All columns. Between two calls of `push` each has one value per row that was taken. */
+/** What no row is at fault for but as a whole. */
+const NO_COLUMN = -1;
+
+/** All columns. What a refused row has left in them is written over by the next one. */
 export class Table {
   private readonly values: Cell[][];
   private readonly byName: Map<string, number>;
   /** Each field as most producers write it: `"name":`. */
   private readonly written: string[];
-  private readonly row: Cell[];
+  private readonly reads: Read[];
+  private readonly nullable: boolean[];
+  /** The number of the last row, refused ones included, that named each column. */
+  private readonly namedBy: number[];
+  private row = 0;
+  /** How many rows were taken. */
+  private count = 0;
+  /** The column whose value is being read. */
+  private column = NO_COLUMN;
 
   constructor(
     private readonly declared: Declared[],
@@ -25,78 +37,91 @@ export class Table {
     this.values = declared.map(() => []);
     this.byName = new Map(names.map((name, at) => [name, at]));
     this.written = names.map((name) => `${JSON.stringify(name)}:`);
-    this.row = new Array(declared.length);
+    this.reads = declared.map(({ read }) => read);
+    this.nullable = declared.map(({ nullable }) => nullable);
+    this.namedBy = declared.map(() => 0);
   }
 
   /** Adds the row that `text` holds, or says why it is refused. */
   push(text: string, isPlain: boolean): RowError | null {
-    const { row, declared } = this;
-    row.fill(undefined);
-    this.column = null;
+    this.row++;
+    this.column = NO_COLUMN;
     try {
-      this.read(text, isPlain);
-      for (let at = 0; at < declared.length; at++) {
-        const { nullable, name } = declared[at];
-        if (row[at] === null || row[at] === undefined) {
-          if (!nullable) throw refusal("missing", name, "is missing and must have a value");
-          row[at] = null;
-        }
-      }
+      json.open(text, isPlain);
+      if (this.read() < this.reads.length) this.fill();
       json.end();
     } catch (thrown) {
       return this.refused(thrown);
     }
-    for (let at = 0; at < declared.length; at++) this.values[at].push(row[at]);
+    this.count++;
     return null;
   }
 
   /** The columns of the rows so far; the table is then empty. */
   finish(): Column[] {
+    const { count } = this;
+    this.count = 0;
     return this.declared.map(({ type, isText }, at) => {
       const values = this.values[at];
+      values.length = count;
       this.values[at] = [];
       return isText ? columnOfBinary(type, values as (string | null)[]) : columnOf(type, values);
     });
   }
 
-  /** The column whose value is being read. */
-  private column: string | null = null;
-
-  private read(text: string, isPlain: boolean) {
-    const { declared, row, written } = this;
-    json.open(text, isPlain);
+  /** Reads the fields of the row, and returns how many columns they fill. */
+  private read(): number {
+    const { written, reads, nullable, values, namedBy, row, count } = this;
+    const columns = reads.length;
     json.openObject();
-    let isFirst = true;
-    for (let expected = 0; ; isFirst = false) {
+    let filled = 0;
+    let expected = 0;
+    for (let isFirst = true; ; isFirst = false) {
       let at: number | undefined;
-      if (expected < declared.length && json.takesName(written[expected], isFirst)) {
+      if (expected < columns && json.takesName(written[expected], isFirst)) {
         at = expected;
       } else {
         const name = json.name(isFirst);
-        if (name === null) return;
+        if (name === null) return filled;
         at = this.byName.get(name);
         if (at === undefined && this.rejectsUnknown) throw unknown(utf8.decodeBinary(name));
         json.colon();
+        if (at === undefined) {
+          json.skip();
+          continue;
+        }
       }
-      if (at === undefined) {
-        json.skip();
-        continue;
-      }
-      const { name, nullable, read } = declared[at];
-      this.column = name;
-      const value = read();
-      if (value === null && !nullable) {
+      this.column = at;
+      const value = reads[at]();
+      if (value === null && !nullable[at]) {
         throw new Problem("missing", "is null and must have a value");
       }
-      this.column = null;
+      this.column = NO_COLUMN;
       // Of a field that comes twice the last counts.
-      row[at] = value;
+      values[at][count] = value;
+      if (namedBy[at] !== row) {
+        namedBy[at] = row;
+        filled++;
+      }
       expected = at + 1;
     }
   }
 
+  /** Gives its null to every column that the row did not name. */
+  private fill() {
+    for (let at = 0; at < this.reads.length; at++) {
+      if (this.namedBy[at] === this.row) continue;
+      if (!this.nullable[at]) {
+        this.column = at;
+        throw new Problem("missing", "is missing and must have a value");
+      }
+      this.values[at][this.count] = null;
+    }
+  }
+
   private refused(thrown: unknown): RowError {
-    const { column, raw } = this;
+    const { raw } = this;
+    const column = this.column === NO_COLUMN ? null : this.declared[this.column].name;
     if (thrown instanceof Problem) return refusal(thrown.code, column ?? raw, thrown.message);
     if (thrown instanceof json.TypeProblem) {
       if (column === null) return refusal("malformed", raw, thrown.placed);

@@ -48,10 +48,7 @@ function whole(value: number): number {
   throw new json_.TypeProblem(message);
 }
 
-export const float64: Read = () => {
-  const written = json_.number("a number");
-  return written === null ? null : json_.float(written);
-};
+export const float64: Read = () => json_.float64("a number");
 
 export const date: Read = () => {
   const written = json_.text("a date as text");
