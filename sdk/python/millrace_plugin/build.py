@@ -136,10 +136,15 @@ def _texts(type: DataType, values: Sequence[Any]) -> TextColumn:
         text = "".join(values)
     except TypeError:
         null_count, validity, values = _nulls(values, "")
-        if any(isinstance(value, bytes) for value in values):
+        if null_count == len(values):
+            return TextColumn(
+                type, null_count, null_count, validity, bytes(4 * null_count + 4), b""
+            )
+        try:
+            text = "".join(values)
+        except TypeError:
             parts = [value if isinstance(value, bytes) else value.encode() for value in values]
             return TextColumn(type, len(parts), null_count, validity, *_joined(parts))
-        text = "".join(values)
     if text.isascii():
         ends = _offsets(values)
         return TextColumn(type, len(values), null_count, validity, ends, text.encode("ascii"))

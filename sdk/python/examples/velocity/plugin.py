@@ -60,17 +60,19 @@ class Velocity(Keyed[Config, bytes]):
         if self.config.amount is None:
             return [0.0] * len(batch.rows)
         column = batch.rows.number(self.config.amount)
-        return [float(value or 0) for value in column]
+        if column.null_count or column.type != FLOAT64:
+            return [float(value or 0) for value in column]
+        return list(column.values)
 
     def emit(self, counts: list[int], sums: list[float], out: Output) -> None:
         """Says for each row which limit it passes, and passes it on."""
         config = self.config
         flags: list[str | None] = [None] * len(counts)
-        if config.max_count is not None:
+        if config.max_count is not None and max(counts) > config.max_count:
             limit = config.max_count
             for row in [row for row, count in enumerate(counts) if count > limit]:
                 flags[row] = "count"
-        if config.max_sum is not None:
+        if config.max_sum is not None and max(sums) > config.max_sum:
             most = config.max_sum
             for row in [row for row, sum in enumerate(sums) if sum > most]:
                 flags[row] = "count,sum" if flags[row] else "sum"

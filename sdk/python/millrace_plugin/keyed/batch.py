@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from ..batch import Batch
 from ..codec import Codec, codec_of
@@ -204,6 +204,8 @@ class KeyedBatch(Generic[S]):
         if self._due_by_key:
             raise Failure("timers are due: they need `for event in batch`, one event at a time")
         decode = self._codec.decode
+        if decode is bytes:
+            return cast(Sequence[S | None], self._stored)
         return [None if stored is None else decode(stored) for stored in self._stored]
 
     def keep(self, states: Sequence[S | None]) -> None:
@@ -212,7 +214,10 @@ class KeyedBatch(Generic[S]):
             raise Failure(f"{len(states)} states for {len(self.starts)} keys")
         encode = self._codec.encode
         self.changed = list(range(len(states)))
-        self.new_states = [None if state is None else encode(state) for state in states]
+        if encode is bytes:
+            self.new_states = cast(Any, states)
+        else:
+            self.new_states = [None if state is None else encode(state) for state in states]
         self._done = len(states)
 
     def finish(self) -> None:
