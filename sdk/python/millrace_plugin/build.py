@@ -143,13 +143,22 @@ def _texts(type: DataType, values: Sequence[Any]) -> TextColumn:
         try:
             text = "".join(values)
         except TypeError:
-            parts = [value if isinstance(value, bytes) else value.encode() for value in values]
+            parts = list(map(_utf8, values))
             return TextColumn(type, len(parts), null_count, validity, *_joined(parts))
     if text.isascii():
         ends = _offsets(values)
         return TextColumn(type, len(values), null_count, validity, ends, text.encode("ascii"))
     parts = [value.encode() for value in values]
     return TextColumn(type, len(parts), null_count, validity, *_joined(parts))
+
+
+def _utf8(value: str | bytes) -> bytes:
+    match value:
+        case str():
+            return value.encode()
+        case bytes():
+            return value
+    raise TypeError(f"a text is str, or bytes that are UTF-8, and not {value!r}")
 
 
 def _binaries(type: DataType, values: Sequence[Any]) -> BinaryColumn:
