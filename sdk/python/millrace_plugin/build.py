@@ -289,4 +289,8 @@ def _joined(parts: Sequence[bytes]) -> tuple[bytes, bytes]:
 
 
 def _offsets(values: Sequence[Any]) -> bytes:
-    return array("i", accumulate(map(len, values), initial=0)).tobytes()
+    lengths = list(map(len, values))
+    if len(set(lengths)) == 1 and lengths[0]:
+        # Codes and ids are often of one length.
+        return array("i", range(0, lengths[0] * len(lengths) + 1, lengths[0])).tobytes()
+    return array("i", accumulate(lengths, initial=0)).tobytes()

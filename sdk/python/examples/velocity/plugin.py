@@ -68,13 +68,11 @@ class Velocity(Keyed[Config, bytes]):
         """Says for each row which limit it passes, and passes it on."""
         config = self.config
         flags: list[str | None] = [None] * len(counts)
-        if config.max_count is not None and max(counts) > config.max_count:
-            limit = config.max_count
-            for row in [row for row, count in enumerate(counts) if count > limit]:
-                flags[row] = "count"
-        if config.max_sum is not None and max(sums) > config.max_sum:
-            most = config.max_sum
-            for row in [row for row, sum in enumerate(sums) if sum > most]:
+        count_max, sum_max = config.max_count, config.max_sum
+        if count_max is not None and max(counts) > count_max:
+            flags = ["count" if count > count_max else None for count in counts]
+        if sum_max is not None and max(sums) > sum_max:
+            for row in [row for row, sum in enumerate(sums) if sum > sum_max]:
                 flags[row] = "count,sum" if flags[row] else "sum"
         columns = (counts, sums, flags)
         if config.flagged is None or not any(flags):

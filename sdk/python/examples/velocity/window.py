@@ -36,20 +36,29 @@ def slide(
     """
     ends = [*starts[1:], len(times)]
     came = _packed_rows(times, amounts)
-    # Of each key the times of its rows, those in the window and those that came; and the amounts of
-    # the rows that leave, key by key in the order of their times.
-    known: list[list[int]] = []
+    # Of each key how many rows its window has, and the times of those that leave and of the first
+    # that does not; and the amounts of all rows that leave, key by key.
+    sizes: list[int] = []
+    going: list[list[int]] = []
     leaving: list[float] = []
     for window, start, end in zip(windows, starts, ends):
-        old = len(window) - _SUM >> 4 if window else 0
-        own = [*_times(old).unpack_from(window, _SUM)] if window else []
-        own += times[start:end]
-        known.append(own)
-        gone = bisect_left(own, own[-1] - within) if own else 0
-        if gone and window:
-            leaving += _amounts(min(gone, old)).unpack_from(window, _SUM)
-        if gone > old:
-            leaving += amounts[start : start + gone - old]
+        since = times[end - 1] - within if start < end else -_HALF
+        old = gone = 0
+        own: list[int] = []
+        if window is not None:
+            stored = memoryview(window).cast("q")[_SUM // 8 :: 2]
+            old = len(stored)
+            gone = bisect_left(stored, since)
+            if gone:
+                own = stored[: gone + 1].tolist()
+                leaving += _amounts(gone).unpack_from(window, _SUM)
+        if gone == old and start < end and times[start] < since:
+            own += times[start:end]
+            leaving += amounts[start : bisect_left(times, since, start, end)]
+        elif gone and gone == old:
+            own.append(times[start])
+        sizes.append(old)
+        going.append(own)
 
     exact = all_fixed(amounts)
     # What has left up to each of the rows that leave.
@@ -62,8 +71,7 @@ def slide(
     gone_by: list[int] = []
     totals: list[int] = []
     stays: list[bytes] = []
-    for window, start, end, own in zip(windows, starts, ends, known):
-        old = len(own) - (end - start)
+    for window, start, end, old, own in zip(windows, starts, ends, sizes, going):
         total = left[at]
         if window:
             total += int.from_bytes(window[:_SUM], "little", signed=True)
@@ -72,8 +80,8 @@ def slide(
             run = exact[start:end]
             run[0] += total
             up_to += accumulate(run)
-            places += range(at + old + 1, at + len(own) + 1)
-            if own[0] >= own[-1] - within:
+            places += range(at + old + 1, at + old + 1 + end - start)
+            if not own:
                 gone_by += [at] * (end - start)
             else:
                 for time in times[start:end]:
@@ -129,11 +137,6 @@ def _packed_rows(times: list[int], amounts: list[float]) -> bytes:
     words[::2] = array("q", times)
     words[1::2] = array("q", array("d", amounts).tobytes())
     return words.tobytes()
-
-
-@cache
-def _times(rows: int) -> Struct:
-    return Struct("<" + "q8x" * rows)
 
 
 @cache
