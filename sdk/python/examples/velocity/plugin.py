@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from itertools import compress
+from typing import cast
 
 from config import MAIN, Config, check
 from window import slide
@@ -60,9 +61,10 @@ class Velocity(Keyed[Config, bytes]):
         if self.config.amount is None:
             return [0.0] * len(batch.rows)
         column = batch.rows.number(self.config.amount)
+        values = column.to_list()
         if column.null_count or column.type != FLOAT64:
-            return [float(value or 0) for value in column]
-        return list(column.values)
+            return [float(value or 0) for value in values]
+        return cast(list[float], values)
 
     def emit(self, counts: list[int], sums: list[float], out: Output) -> None:
         """Says for each row which limit it passes, and passes it on."""
