@@ -136,15 +136,29 @@ def _texts(type: DataType, values: Sequence[Any]) -> TextColumn:
         text = "".join(values)
     except TypeError:
         null_count, validity, values = _nulls(values, "")
-        if any(isinstance(value, bytes) for value in values):
-            parts = [value if isinstance(value, bytes) else value.encode() for value in values]
+        if null_count == len(values):
+            return TextColumn(
+                type, null_count, null_count, validity, bytes(4 * null_count + 4), b""
+            )
+        try:
+            text = "".join(values)
+        except TypeError:
+            parts = list(map(_utf8, values))
             return TextColumn(type, len(parts), null_count, validity, *_joined(parts))
-        text = "".join(values)
     if text.isascii():
         ends = _offsets(values)
         return TextColumn(type, len(values), null_count, validity, ends, text.encode("ascii"))
     parts = [value.encode() for value in values]
     return TextColumn(type, len(parts), null_count, validity, *_joined(parts))
+
+
+def _utf8(value: str | bytes) -> bytes:
+    match value:
+        case str():
+            return value.encode()
+        case bytes():
+            return value
+    raise TypeError(f"a text is str, or bytes that are UTF-8, and not {value!r}")
 
 
 def _binaries(type: DataType, values: Sequence[Any]) -> BinaryColumn:
@@ -275,4 +289,8 @@ def _joined(parts: Sequence[bytes]) -> tuple[bytes, bytes]:
 
 
 def _offsets(values: Sequence[Any]) -> bytes:
-    return array("i", accumulate(map(len, values), initial=0)).tobytes()
+    lengths = list(map(len, values))
+    if len(set(lengths)) == 1 and lengths[0]:
+        # Codes and ids are often of one length.
+        return array("i", range(0, lengths[0] * len(lengths) + 1, lengths[0])).tobytes()
+    return array("i", accumulate(lengths, initial=0)).tobytes()

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from itertools import compress
+from typing import cast
 
 from config import MAIN, Config, check
 from window import slide
@@ -60,19 +61,20 @@ class Velocity(Keyed[Config, bytes]):
         if self.config.amount is None:
             return [0.0] * len(batch.rows)
         column = batch.rows.number(self.config.amount)
-        return [float(value or 0) for value in column]
+        values = column.to_list()
+        if column.null_count or column.type != FLOAT64:
+            return [float(value or 0) for value in values]
+        return cast(list[float], values)
 
     def emit(self, counts: list[int], sums: list[float], out: Output) -> None:
         """Says for each row which limit it passes, and passes it on."""
         config = self.config
         flags: list[str | None] = [None] * len(counts)
-        if config.max_count is not None:
-            limit = config.max_count
-            for row in [row for row, count in enumerate(counts) if count > limit]:
-                flags[row] = "count"
-        if config.max_sum is not None:
-            most = config.max_sum
-            for row in [row for row, sum in enumerate(sums) if sum > most]:
+        count_max, sum_max = config.max_count, config.max_sum
+        if count_max is not None and max(counts) > count_max:
+            flags = ["count" if count > count_max else None for count in counts]
+        if sum_max is not None and max(sums) > sum_max:
+            for row in [row for row, sum in enumerate(sums) if sum > sum_max]:
                 flags[row] = "count,sum" if flags[row] else "sum"
         columns = (counts, sums, flags)
         if config.flagged is None or not any(flags):

@@ -1,5 +1,7 @@
 """The rows of each key that are not older than the window."""
 
+from __future__ import annotations
+
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -14,8 +16,8 @@ PLACES = 18_446_744_073_709_551_616.0
 _HALF, _WHOLE = 1 << 127, 1 << 128
 #: Sums as numbers are within this.
 _SUM_END = 2.0**63
-#: Bytes of the sum, and of a row's time and amount.
-_SUM, _TIME, _AMOUNT = 16, 8, 8
+#: Bytes of the sum, and of a row.
+_SUM, _ROW = 16, 16
 
 
 def slide(
@@ -29,55 +31,75 @@ def slide(
     `within` older. `starts` has the first row of each key, whose times never go back. Returns how
     many rows are in the window at each row, their sums, and the windows at the end.
 
-    A window is the sum of its rows, their times, and their amounts. What stays is copied as it is,
-    and all that can be is done for all rows at once: a step for each row is what costs.
+    A window is the sum of its rows, and of each row its time and amount. What stays is copied as it
+    is, and all that can be is done for all rows at once: a step for each row is what costs.
     """
-    exact = all_fixed(amounts)
-    up_to = list(accumulate(exact, initial=0))
-    packed_times = array("q", times).tobytes()
-    packed_amounts = array("d", amounts).tobytes()
-    counts: list[int] = []
-    # What of `up_to` is not in the window of each row.
-    outside: list[int] = []
-    new: list[bytes | None] = []
     ends = [*starts[1:], len(times)]
+    came = _packed_rows(times, amounts)
+    # Of each key how many rows its window has, and the times of those that leave and of the first
+    # that does not; and the amounts of all rows that leave, key by key.
+    sizes: list[int] = []
+    going: list[list[int]] = []
+    leaving: list[float] = []
     for window, start, end in zip(windows, starts, ends):
-        if start == end:
-            new.append(window)
-            continue
-        window = window or bytes(_SUM)
-        old = len(window) - _SUM >> 4
-        amounts_at = _SUM + old * _TIME
-        out = up_to[start] - int.from_bytes(window[:_SUM], "little", signed=True)
-        known = [*_integers(old).unpack_from(window, _SUM), *times[start:end]]
-        # So many may leave.
-        gone = bisect_left(known, known[-1] - within)
-        first = 0
-        if gone == 0:
-            counts += range(old + 1, len(known) + 1)
-            outside += [out] * (end - start)
+        since = times[end - 1] - within if start < end else -_HALF
+        old = gone = 0
+        own: list[int] = []
+        if window is not None:
+            stored = memoryview(window).cast("q")[_SUM // 8 :: 2]
+            old = len(stored)
+            gone = bisect_left(stored, since)
+            if gone:
+                own = stored[: gone + 1].tolist()
+                leaving += _amounts(gone).unpack_from(window, _SUM)
+        if gone == old and start < end and times[start] < since:
+            own += times[start:end]
+            leaving += amounts[start : bisect_left(times, since, start, end)]
+        elif gone and gone == old:
+            own.append(times[start])
+        sizes.append(old)
+        going.append(own)
+
+    exact = all_fixed(amounts)
+    # What has left up to each of the rows that leave.
+    left = list(accumulate(all_fixed(leaving), initial=0))
+    at = 0
+    # Of each row: the sum of all up to it, its place among all of its key, and how many have left
+    # by then; the last two from `at` on.
+    up_to: list[int] = []
+    places: list[int] = []
+    gone_by: list[int] = []
+    totals: list[int] = []
+    stays: list[bytes] = []
+    for window, start, end, old, own in zip(windows, starts, ends, sizes, going):
+        total = left[at]
+        if window:
+            total += int.from_bytes(window[:_SUM], "little", signed=True)
+        gone = 0
+        if start < end:
+            run = exact[start:end]
+            run[0] += total
+            up_to += accumulate(run)
+            places += range(at + old + 1, at + old + 1 + end - start)
+            if not own:
+                gone_by += [at] * (end - start)
+            else:
+                for time in times[start:end]:
+                    since = time - within
+                    while own[gone] < since:
+                        gone += 1
+                    gone_by.append(at + gone)
+                at += gone
+            total = up_to[-1]
+        totals.append(total - left[at])
+        if gone <= old:
+            stay = window[_SUM + gone * _ROW :] if window else b""
+            stays.append(stay + came[start * _ROW : end * _ROW])
         else:
-            leaving = all_fixed(_numbers(min(gone, old)).unpack_from(window, amounts_at))
-            if gone > old:
-                leaving += exact[start : start + gone - old]
-            for count, time in enumerate(known[old:], old + 1):
-                since = time - within
-                while known[first] < since:
-                    out += leaving[first]
-                    first += 1
-                counts.append(count - first)
-                outside.append(out)
-        new_from = start + max(first - old, 0)
-        first = min(first, old)
-        parts = (
-            _packed(up_to[end] - out),
-            window[_SUM + first * _TIME : amounts_at],
-            packed_times[new_from * _TIME : end * _TIME],
-            window[amounts_at + first * _AMOUNT :],
-            packed_amounts[new_from * _AMOUNT : end * _AMOUNT],
-        )
-        new.append(b"".join(parts))
-    sums = [whole - out for whole, out in zip(up_to[1:], outside)]
+            stays.append(came[(start + gone - old) * _ROW : end * _ROW])
+    counts = [place - gone for place, gone in zip(places, gone_by)]
+    sums = [whole - left[gone] for whole, gone in zip(up_to, gone_by)]
+    new: list[bytes | None] = [sum + rows for sum, rows in zip(_packed(totals), stays)]
     return counts, as_floats(sums), new
 
 
@@ -109,14 +131,17 @@ def as_floats(sums: Sequence[int]) -> list[float]:
     return [_wrapped(sum) / PLACES for sum in sums]
 
 
-@cache
-def _integers(count: int) -> Struct:
-    return Struct(f"<{count}q")
+def _packed_rows(times: list[int], amounts: list[float]) -> bytes:
+    """Time and amount of each row, one after the other."""
+    words = array("q", bytes(_ROW * len(times)))
+    words[::2] = array("q", times)
+    words[1::2] = array("q", array("d", amounts).tobytes())
+    return words.tobytes()
 
 
 @cache
-def _numbers(count: int) -> Struct:
-    return Struct(f"<{count}d")
+def _amounts(rows: int) -> Struct:
+    return Struct("<" + "8xd" * rows)
 
 
 def _wrapped(number: int) -> int:
@@ -124,8 +149,8 @@ def _wrapped(number: int) -> int:
     return (number + _HALF) % _WHOLE - _HALF
 
 
-def _packed(number: int) -> bytes:
+def _packed(sums: Sequence[int]) -> list[bytes]:
     try:
-        return number.to_bytes(_SUM, "little", signed=True)
+        return [sum.to_bytes(_SUM, "little", signed=True) for sum in sums]
     except OverflowError:
-        return _wrapped(number).to_bytes(_SUM, "little", signed=True)
+        return [_wrapped(sum).to_bytes(_SUM, "little", signed=True) for sum in sums]

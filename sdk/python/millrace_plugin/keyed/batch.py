@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from ..batch import Batch
 from ..codec import Codec, codec_of
@@ -15,6 +15,8 @@ S = TypeVar("S")
 
 _INT64_MAX = 2**63 - 1
 _ID_MAX = 2**32 - 1
+#: Later than any time.
+_NEVER = 2**63
 #: States of these types can't be changed in place.
 _FIXED = (int, float, str, bytes, bool, tuple, type(None))
 
@@ -111,6 +113,7 @@ class KeyedBatch(Generic[S]):
         # has set; the time of what is being handled; the next row, and where they end.
         self._due: list[Timer] = []
         self._set: dict[int, TimerChange] = {}
+        self._first_set = _NEVER
         self._now: int | None = None
         self._row = self._rows_end = 0
         self._state: S | None = None
@@ -169,19 +172,22 @@ class KeyedBatch(Generic[S]):
         for key in range(self._done, len(self.starts)):
             self._begin_key(key)
             while True:
-                if self._due or self._set:
-                    event = self._next_of_key()
-                    if event is None:
+                row = self._row
+                if not self._due:
+                    # Most events are rows with no timer before them.
+                    if row == self._rows_end:
                         break
-                    yield event
-                elif self._row < self._rows_end:
-                    row = self._row
-                    self._row = row + 1
-                    if times:
-                        self._now = times[row]
-                    yield Row(row, self._now)
-                else:
+                    time = times[row] if times else None
+                    if time is None or self._first_set > time:
+                        self._row = row + 1
+                        if time is not None:
+                            self._now = time
+                        yield Row(row, time)
+                        continue
+                event = self._next_of_key()
+                if event is None:
                     break
+                yield event
             self._end_key()
 
     def runs(self) -> Iterator[range]:
@@ -204,6 +210,8 @@ class KeyedBatch(Generic[S]):
         if self._due_by_key:
             raise Failure("timers are due: they need `for event in batch`, one event at a time")
         decode = self._codec.decode
+        if decode is bytes:
+            return cast(Sequence[S | None], self._stored)
         return [None if stored is None else decode(stored) for stored in self._stored]
 
     def keep(self, states: Sequence[S | None]) -> None:
@@ -212,7 +220,10 @@ class KeyedBatch(Generic[S]):
             raise Failure(f"{len(states)} states for {len(self.starts)} keys")
         encode = self._codec.encode
         self.changed = list(range(len(states)))
-        self.new_states = [None if state is None else encode(state) for state in states]
+        if encode is bytes:
+            self.new_states = cast(Any, states)
+        else:
+            self.new_states = [None if state is None else encode(state) for state in states]
         self._done = len(states)
 
     def finish(self) -> None:
@@ -252,6 +263,7 @@ class KeyedBatch(Generic[S]):
         if self._set:
             self.timers.extend((key, id, change) for id, change in self._set.items())
             self._set = {}
+            self._first_set = _NEVER
         self._done = key + 1
 
     def _next_of_key(self) -> Event | None:
@@ -270,6 +282,7 @@ class KeyedBatch(Generic[S]):
                 at, id = min(own)
                 # The host may still know an older time of it.
                 self._set[id] = _CANCEL
+                self._first_set = self._earliest()
                 self._now = at
                 return Timer(id, Clock.EVENT, at)
         if due is not None and due_first:
@@ -288,3 +301,10 @@ class KeyedBatch(Generic[S]):
         if self._due:
             self._due = [timer for timer in self._due if timer.id != id]
         self._set[id] = change
+        alone = len(self._set) == 1 and change.clock is Clock.EVENT
+        self._first_set = change.at if alone else self._earliest()
+
+    def _earliest(self) -> int:
+        """The earliest event time for which the plugin has set a timer."""
+        times = [change.at for change in self._set.values() if change.clock is Clock.EVENT]
+        return min(times, default=_NEVER)
