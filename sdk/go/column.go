@@ -36,8 +36,8 @@ type Column[T Fixed] struct {
 	dataType Type
 }
 
-// NewColumn is a column of these values, which it keeps. None of them is null. Its type is that of
-// the numbers; As makes another of it, and a column of Int128 needs one.
+// NewColumn is a column of these values; it keeps the slice. None of them is null. Its type is that
+// of the numbers; As makes another of it, and a column of Int128 needs one.
 func NewColumn[T Fixed](values []T) *Column[T] {
 	return &Column[T]{Values: values, dataType: typeOf[T]()}
 }

@@ -42,6 +42,7 @@ func (o *Output) All(port string, columns ...AnyColumn) {
 }
 
 // Some passes the input rows with these numbers to the port, with columns that are as long as rows.
+// It keeps the slice.
 func (o *Output) Some(port string, rows []uint32, columns ...AnyColumn) {
 	if len(rows) > 0 {
 		o.emitted = append(o.emitted, Emitted{Port: port, Rows: rows, Columns: columns})

@@ -61,7 +61,7 @@ func (b *Batch[S]) Next() bool {
 }
 
 // State is the state of the current key, nil if it has none. It is for reading: what is changed in
-// it may be lost, unless Update or SetState is called.
+// it may be lost, unless Update or SetState is called. It is good until Next goes to another key.
 func (b *Batch[S]) State() *S {
 	b.load()
 	if !b.has {
@@ -70,7 +70,8 @@ func (b *Batch[S]) State() *S {
 	return &b.state
 }
 
-// Update is the state of the current key, to be changed in place: the zero value if it has none.
+// Update is the state of the current key, to be changed in place: the zero value if it has none. It
+// is good until Next goes to another key.
 func (b *Batch[S]) Update() *S {
 	b.load()
 	if !b.has {

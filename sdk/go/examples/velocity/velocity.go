@@ -100,7 +100,9 @@ func (p *Velocity) Process(batch *keyed.Batch[Window], out *millrace.Output) err
 		}
 		row := batch.Row()
 		window := batch.Update()
-		window.Forget(time - int64(p.Within))
+		if since := time - int64(p.Within); since < time {
+			window.Forget(since)
+		}
 		window.Add(time, amounts[row])
 		count, sum := window.Count(), window.Sum()
 		flag := p.flag(count, sum)
