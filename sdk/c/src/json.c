@@ -11,7 +11,7 @@ static millrace_text kept(millrace_scanner *scanner, millrace_text text) {
 
 static bool parse_items(millrace_scanner *scanner, millrace_json *value, int depth) {
     if (depth == MILLRACE_JSON_DEPTH_MAX) {
-        return wrong_next(scanner, "recursion limit exceeded");
+        return mr_wrong_next(scanner, "recursion limit exceeded");
     }
     bool object = value->kind == MILLRACE_JSON_OBJECT;
     millrace_json *items = NULL;
@@ -36,7 +36,7 @@ static bool parse_items(millrace_scanner *scanner, millrace_json *value, int dep
         if (value->count == capacity) {
             size_t grown = capacity == 0 ? 8 : capacity * 2;
             size_t size = sizeof *items;
-            items = arena_grow(scanner->arena_, items, capacity * size, grown * size);
+            items = mr_arena_grow(scanner->arena_, items, capacity * size, grown * size);
             capacity = grown;
         }
         millrace_json *item = &items[value->count++];

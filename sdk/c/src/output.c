@@ -11,7 +11,7 @@ static void failed(millrace_output *out, const char *format, ...) {
     if (out->failure == MILLRACE_OK) {
         va_list arguments;
         va_start(arguments, format);
-        out->failure = format_text(out->arena, format, arguments);
+        out->failure = mr_format_text(out->arena, format, arguments);
         va_end(arguments);
     }
 }
@@ -33,7 +33,7 @@ static void check(millrace_output *out, const emitted *emitted) {
         if (column->type.kind != field->type.kind) {
             failed(
                 out, "column `%s` of port `%s` is %s, and not %s", field->name, port->name,
-                kind_name(field->type.kind), kind_name(column->type.kind)
+                mr_kind_name(field->type.kind), mr_kind_name(column->type.kind)
             );
         } else if (column->length != rows) {
             failed(
@@ -58,7 +58,7 @@ static void emit(millrace_output *out, const char *name, emitted emitted) {
     if (out->emitted_count == out->emitted_capacity) {
         size_t capacity = out->emitted_capacity == 0 ? 4 : out->emitted_capacity * 2;
         size_t size = sizeof emitted;
-        out->emitted = arena_grow(
+        out->emitted = mr_arena_grow(
             out->arena, out->emitted, out->emitted_count * size, capacity * size
         );
         out->emitted_capacity = capacity;
@@ -111,7 +111,9 @@ static void refuse(
     if (out->error_count == out->error_capacity) {
         size_t capacity = out->error_capacity == 0 ? 16 : out->error_capacity * 2;
         size_t size = sizeof(row_error);
-        out->errors = arena_grow(out->arena, out->errors, out->error_count * size, capacity * size);
+        out->errors = mr_arena_grow(
+            out->arena, out->errors, out->error_count * size, capacity * size
+        );
         out->error_capacity = capacity;
     }
     out->errors[out->error_count++] = (row_error
@@ -123,7 +125,7 @@ void millrace_row_error(
 ) {
     va_list arguments;
     va_start(arguments, format);
-    refuse(out, row, NULL, code, format_text(out->arena, format, arguments));
+    refuse(out, row, NULL, code, mr_format_text(out->arena, format, arguments));
     va_end(arguments);
 }
 
@@ -133,7 +135,7 @@ void millrace_row_error_in(
 ) {
     va_list arguments;
     va_start(arguments, format);
-    refuse(out, row, column, code, format_text(out->arena, format, arguments));
+    refuse(out, row, column, code, mr_format_text(out->arena, format, arguments));
     va_end(arguments);
 }
 

@@ -35,7 +35,7 @@ static bool scan_fraction(millrace_scanner *scanner, number_parts *parts) {
         take_digit(parts, *scanner->at_++, true);
     }
     if (scanner->at_ == first) {
-        return wrong_next(
+        return mr_wrong_next(
             scanner, at_end(scanner) ? "EOF while parsing a value" : "invalid number"
         );
     }
@@ -50,17 +50,17 @@ static bool scan_exponent(millrace_scanner *scanner, number_parts *parts) {
         scanner->at_++;
     }
     if (at_end(scanner)) {
-        return wrong(scanner, "EOF while parsing a value");
+        return mr_wrong(scanner, "EOF while parsing a value");
     }
     if (!is_digit(*scanner->at_++)) {
-        return wrong(scanner, "invalid number");
+        return mr_wrong(scanner, "invalid number");
     }
     int64_t exponent = scanner->at_[-1] - '0';
     while (is_digit(next_byte(scanner))) {
         exponent = exponent * 10 + (*scanner->at_++ - '0');
         if (exponent > INT32_MAX) {
             if (!negative && (parts->digits != 0 || !parts->exact)) {
-                return wrong(scanner, "number out of range");
+                return mr_wrong(scanner, "number out of range");
             }
             parts->exponent_overflow = true;
             exponent = INT32_MAX;
@@ -77,12 +77,12 @@ static bool scan_number(millrace_scanner *scanner, number_parts *parts) {
         scanner->at_++;
     }
     if (at_end(scanner)) {
-        return wrong(scanner, "EOF while parsing a value");
+        return mr_wrong(scanner, "EOF while parsing a value");
     }
     char first = *scanner->at_++;
     if (first == '0') {
         if (is_digit(next_byte(scanner))) {
-            return wrong_next(scanner, "invalid number");
+            return mr_wrong_next(scanner, "invalid number");
         }
     } else if (is_digit(first)) {
         parts->digits = (uint64_t)(first - '0');
@@ -90,7 +90,7 @@ static bool scan_number(millrace_scanner *scanner, number_parts *parts) {
             take_digit(parts, *scanner->at_++, false);
         }
     } else {
-        return wrong(scanner, "invalid number");
+        return mr_wrong(scanner, "invalid number");
     }
     if (next_byte(scanner) == '.' && !scan_fraction(scanner, parts)) {
         return false;
@@ -126,22 +126,22 @@ bool millrace_scan_number(millrace_scanner *scanner, millrace_number *value) {
         value->double_value = parts.negative ? -0.0 : 0.0;
         return true;
     }
-    value->double_value = number_value(
+    value->double_value = mr_number_value(
         value->source, parts.negative, parts.exact, parts.digits, parts.exponent
     );
-    return isinf(value->double_value) ? wrong(scanner, "number out of range") : true;
+    return isinf(value->double_value) ? mr_wrong(scanner, "number out of range") : true;
 }
 
-bool skip_number(millrace_scanner *scanner) {
+bool mr_skip_number(millrace_scanner *scanner) {
     static const char *const invalid = "invalid number";
     scanner->at_ += *scanner->at_ == '-';
     char first = next_byte(scanner);
     scanner->at_ += !at_end(scanner);
     if (!is_digit(first)) {
-        return wrong(scanner, invalid);
+        return mr_wrong(scanner, invalid);
     }
     if (first == '0' && is_digit(next_byte(scanner))) {
-        return wrong_next(scanner, invalid);
+        return mr_wrong_next(scanner, invalid);
     }
     while (is_digit(next_byte(scanner))) {
         scanner->at_++;
@@ -149,7 +149,7 @@ bool skip_number(millrace_scanner *scanner) {
     if (next_byte(scanner) == '.') {
         scanner->at_++;
         if (!is_digit(next_byte(scanner))) {
-            return wrong_next(scanner, invalid);
+            return mr_wrong_next(scanner, invalid);
         }
         while (is_digit(next_byte(scanner))) {
             scanner->at_++;
@@ -161,7 +161,7 @@ bool skip_number(millrace_scanner *scanner) {
         char digit = next_byte(scanner);
         scanner->at_ += !at_end(scanner);
         if (!is_digit(digit)) {
-            return wrong(scanner, invalid);
+            return mr_wrong(scanner, invalid);
         }
         while (is_digit(next_byte(scanner))) {
             scanner->at_++;

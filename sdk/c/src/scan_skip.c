@@ -12,9 +12,9 @@ static bool skip_scalar(millrace_scanner *scanner, millrace_json_kind kind) {
     case MILLRACE_JSON_BOOLEAN:
         return millrace_scan_bool(scanner, &boolean);
     case MILLRACE_JSON_NUMBER:
-        return skip_number(scanner);
+        return mr_skip_number(scanner);
     case MILLRACE_JSON_TEXT:
-        return skip_text(scanner);
+        return mr_skip_text(scanner);
     case MILLRACE_JSON_LIST:
     case MILLRACE_JSON_OBJECT:
         break;
@@ -27,7 +27,7 @@ static bool skip_scalar(millrace_scanner *scanner, millrace_json_kind kind) {
 static void push_frame(millrace_scanner *scanner, size_t depth, char frame) {
     if (depth == scanner->frames_size_) {
         size_t size = depth == 0 ? 64 : depth * 2;
-        scanner->frames_ = arena_grow(scanner->arena_, scanner->frames_, depth, size);
+        scanner->frames_ = mr_arena_grow(scanner->arena_, scanner->frames_, depth, size);
         scanner->frames_size_ = size;
     }
     scanner->frames_[depth] = frame;
@@ -37,12 +37,12 @@ static void push_frame(millrace_scanner *scanner, size_t depth, char frame) {
 static bool skip_name(millrace_scanner *scanner) {
     skip_space(scanner);
     if (at_end(scanner)) {
-        return wrong_next(scanner, "EOF while parsing an object");
+        return mr_wrong_next(scanner, "EOF while parsing an object");
     }
     if (*scanner->at_ != '"') {
-        return wrong_next(scanner, "key must be a string");
+        return mr_wrong_next(scanner, "key must be a string");
     }
-    return skip_text(scanner) && millrace_scan_colon(scanner);
+    return mr_skip_text(scanner) && millrace_scan_colon(scanner);
 }
 
 /* Leaves all lists and objects that end here, and goes to the next value of the one that doesn't.
@@ -52,14 +52,14 @@ static bool leave_frames(millrace_scanner *scanner, size_t *depth, bool value) {
         bool list = scanner->frames_[*depth - 1] == '[';
         skip_space(scanner);
         if (at_end(scanner)) {
-            return wrong_next(
+            return mr_wrong_next(
                 scanner, list ? "EOF while parsing a list" : "EOF while parsing an object"
             );
         }
         char next = *scanner->at_;
         if (next != (list ? ']' : '}')) {
             if (value && next != ',') {
-                return wrong_next(scanner, list ? "expected `,` or `]`" : "expected `,` or `}`");
+                return mr_wrong_next(scanner, list ? "expected `,` or `]`" : "expected `,` or `}`");
             }
             scanner->at_ += value;
             return list || skip_name(scanner);

@@ -33,7 +33,7 @@ static bool scan_hex(millrace_scanner *scanner, unsigned *unit) {
     unsigned value = 0;
     if (scanner->end_ - scanner->at_ < 4) {
         scanner->at_ = scanner->end_;
-        return wrong(scanner, "EOF while parsing a string");
+        return mr_wrong(scanner, "EOF while parsing a string");
     }
     bool valid = true;
     for (int at = 0; at < 4; at++) {
@@ -48,7 +48,7 @@ static bool scan_hex(millrace_scanner *scanner, unsigned *unit) {
         }
     }
     *unit = value;
-    return valid ? true : wrong(scanner, "invalid escape");
+    return valid ? true : mr_wrong(scanner, "invalid escape");
 }
 
 /* Writes a code point as UTF-8 and returns its end. */
@@ -74,7 +74,7 @@ static char *put_utf8(char *out, unsigned point) {
 
 static bool next_or_eof(millrace_scanner *scanner, char *byte) {
     if (at_end(scanner)) {
-        return wrong(scanner, "EOF while parsing a string");
+        return mr_wrong(scanner, "EOF while parsing a string");
     }
     *byte = *scanner->at_++;
     return true;
@@ -87,7 +87,7 @@ static bool scan_unicode(millrace_scanner *scanner, char **out) {
         return false;
     }
     if (first >= 0xDC00 && first <= 0xDFFF) {
-        return wrong(scanner, "lone leading surrogate in hex escape");
+        return mr_wrong(scanner, "lone leading surrogate in hex escape");
     }
     if (first < 0xD800 || first > 0xDBFF) {
         *out = put_utf8(*out, first);
@@ -99,7 +99,7 @@ static bool scan_unicode(millrace_scanner *scanner, char **out) {
             return false;
         }
         if (byte != "\\u"[at]) {
-            return wrong(scanner, "unexpected end of hex escape");
+            return mr_wrong(scanner, "unexpected end of hex escape");
         }
     }
     unsigned second = 0;
@@ -107,7 +107,7 @@ static bool scan_unicode(millrace_scanner *scanner, char **out) {
         return false;
     }
     if (second < 0xDC00 || second > 0xDFFF) {
-        return wrong(scanner, "lone leading surrogate in hex escape");
+        return mr_wrong(scanner, "lone leading surrogate in hex escape");
     }
     *out = put_utf8(*out, ((first - 0xD800) << 10 | (second - 0xDC00)) + 0x10000);
     return true;
@@ -126,7 +126,7 @@ static bool scan_escape(millrace_scanner *scanner, char **out) {
     }
     const char *found = escaped == '\0' ? NULL : strchr(names, escaped);
     if (found == NULL) {
-        return wrong(scanner, "invalid escape");
+        return mr_wrong(scanner, "invalid escape");
     }
     *(*out)++ = bytes[found - names];
     return true;
@@ -154,7 +154,7 @@ static bool scan_escaped(millrace_scanner *scanner, const char *from, millrace_t
         memcpy(out, from, plain);
         out += plain;
         if (at_end(scanner)) {
-            return wrong(scanner, "EOF while parsing a string");
+            return mr_wrong(scanner, "EOF while parsing a string");
         }
         char byte = *scanner->at_++;
         if (byte == '"') {
@@ -162,7 +162,7 @@ static bool scan_escaped(millrace_scanner *scanner, const char *from, millrace_t
             return true;
         }
         if (byte != '\\') {
-            return wrong(
+            return mr_wrong(
                 scanner, "control character (\\u0000-\\u001F) found while parsing a string"
             );
         }
@@ -183,16 +183,16 @@ bool millrace_scan_text(millrace_scanner *scanner, millrace_text *value) {
     return scan_escaped(scanner, from, value);
 }
 
-bool skip_text(millrace_scanner *scanner) {
+bool mr_skip_text(millrace_scanner *scanner) {
     scanner->at_++;
     for (;;) {
         scanner->at_ = plain_end(scanner->at_, scanner->end_);
         if (at_end(scanner)) {
-            return wrong(scanner, "EOF while parsing a string");
+            return mr_wrong(scanner, "EOF while parsing a string");
         }
         char byte = *scanner->at_;
         if (byte != '"' && byte != '\\') {
-            return wrong(
+            return mr_wrong(
                 scanner, "control character (\\u0000-\\u001F) found while parsing a string"
             );
         }
@@ -210,7 +210,7 @@ bool skip_text(millrace_scanner *scanner) {
                 return false;
             }
         } else if (escaped == '\0' || strchr("\"\\/bfnrt", escaped) == NULL) {
-            return wrong(scanner, "invalid escape");
+            return mr_wrong(scanner, "invalid escape");
         }
     }
 }

@@ -19,13 +19,13 @@ void millrace_scan_again(millrace_scanner *scanner, millrace_text text) {
     scanner->wrong_ = NULL;
 }
 
-bool wrong(millrace_scanner *scanner, const char *error) {
+bool mr_wrong(millrace_scanner *scanner, const char *error) {
     scanner->error = error;
     scanner->wrong_ = scanner->at_;
     return false;
 }
 
-bool wrong_next(millrace_scanner *scanner, const char *error) {
+bool mr_wrong_next(millrace_scanner *scanner, const char *error) {
     scanner->error = error;
     scanner->wrong_ = scanner->at_ < scanner->end_ ? scanner->at_ + 1 : scanner->end_;
     return false;
@@ -47,7 +47,7 @@ const char *millrace_scan_error(const millrace_scanner *scanner, millrace_arena 
 bool millrace_scan_kind(millrace_scanner *scanner, millrace_json_kind *kind) {
     skip_space(scanner);
     if (at_end(scanner)) {
-        return wrong_next(scanner, "EOF while parsing a value");
+        return mr_wrong_next(scanner, "EOF while parsing a value");
     }
     switch (*scanner->at_) {
     case 'n':
@@ -71,17 +71,17 @@ bool millrace_scan_kind(millrace_scanner *scanner, millrace_json_kind *kind) {
             *kind = MILLRACE_JSON_NUMBER;
             return true;
         }
-        return wrong_next(scanner, "expected value");
+        return mr_wrong_next(scanner, "expected value");
     }
 }
 
 static bool scan_word(millrace_scanner *scanner, const char *word) {
     for (; *word != '\0'; word++) {
         if (at_end(scanner)) {
-            return wrong(scanner, "EOF while parsing a value");
+            return mr_wrong(scanner, "EOF while parsing a value");
         }
         if (*scanner->at_++ != *word) {
-            return wrong(scanner, "expected ident");
+            return mr_wrong(scanner, "expected ident");
         }
     }
     return true;
@@ -99,7 +99,7 @@ void millrace_scan_enter(millrace_scanner *scanner) { scanner->at_++; }
 bool millrace_scan_item(millrace_scanner *scanner, bool first, bool *more) {
     skip_space(scanner);
     if (at_end(scanner)) {
-        return wrong_next(scanner, "EOF while parsing a list");
+        return mr_wrong_next(scanner, "EOF while parsing a list");
     }
     *more = *scanner->at_ != ']';
     if (!*more) {
@@ -110,20 +110,20 @@ bool millrace_scan_item(millrace_scanner *scanner, bool first, bool *more) {
         return true;
     }
     if (*scanner->at_ != ',') {
-        return wrong_next(scanner, "expected `,` or `]`");
+        return mr_wrong_next(scanner, "expected `,` or `]`");
     }
     scanner->at_++;
     skip_space(scanner);
     if (at_end(scanner)) {
-        return wrong_next(scanner, "EOF while parsing a value");
+        return mr_wrong_next(scanner, "EOF while parsing a value");
     }
-    return *scanner->at_ == ']' ? wrong_next(scanner, "trailing comma") : true;
+    return *scanner->at_ == ']' ? mr_wrong_next(scanner, "trailing comma") : true;
 }
 
 bool millrace_scan_name(millrace_scanner *scanner, bool first, millrace_text *name, bool *more) {
     skip_space(scanner);
     if (at_end(scanner)) {
-        return wrong_next(scanner, "EOF while parsing an object");
+        return mr_wrong_next(scanner, "EOF while parsing an object");
     }
     *more = *scanner->at_ != '}';
     if (!*more) {
@@ -132,19 +132,19 @@ bool millrace_scan_name(millrace_scanner *scanner, bool first, millrace_text *na
     }
     if (!first) {
         if (*scanner->at_ != ',') {
-            return wrong_next(scanner, "expected `,` or `}`");
+            return mr_wrong_next(scanner, "expected `,` or `}`");
         }
         scanner->at_++;
         skip_space(scanner);
         if (at_end(scanner)) {
-            return wrong_next(scanner, "EOF while parsing a value");
+            return mr_wrong_next(scanner, "EOF while parsing a value");
         }
         if (*scanner->at_ == '}') {
-            return wrong_next(scanner, "trailing comma");
+            return mr_wrong_next(scanner, "trailing comma");
         }
     }
     if (*scanner->at_ != '"') {
-        return wrong_next(scanner, "key must be a string");
+        return mr_wrong_next(scanner, "key must be a string");
     }
     return millrace_scan_text(scanner, name);
 }
@@ -152,10 +152,10 @@ bool millrace_scan_name(millrace_scanner *scanner, bool first, millrace_text *na
 bool millrace_scan_colon(millrace_scanner *scanner) {
     skip_space(scanner);
     if (at_end(scanner)) {
-        return wrong_next(scanner, "EOF while parsing an object");
+        return mr_wrong_next(scanner, "EOF while parsing an object");
     }
     if (*scanner->at_ != ':') {
-        return wrong_next(scanner, "expected `:`");
+        return mr_wrong_next(scanner, "expected `:`");
     }
     scanner->at_++;
     return true;
@@ -163,5 +163,5 @@ bool millrace_scan_colon(millrace_scanner *scanner) {
 
 bool millrace_scan_end(millrace_scanner *scanner) {
     skip_space(scanner);
-    return at_end(scanner) ? true : wrong_next(scanner, "trailing characters");
+    return at_end(scanner) ? true : mr_wrong_next(scanner, "trailing characters");
 }

@@ -6,14 +6,14 @@
 #include "millrace/json.h"
 
 /* Notes a mistake behind what was read last; always false. */
-bool wrong(millrace_scanner *scanner, const char *error);
+bool mr_wrong(millrace_scanner *scanner, const char *error);
 
 /* Notes a mistake in what comes next; always false. */
-bool wrong_next(millrace_scanner *scanner, const char *error);
+bool mr_wrong_next(millrace_scanner *scanner, const char *error);
 
 /* Goes past a text or a number; what they hold does not matter. */
-bool skip_text(millrace_scanner *scanner);
-bool skip_number(millrace_scanner *scanner);
+bool mr_skip_text(millrace_scanner *scanner);
+bool mr_skip_number(millrace_scanner *scanner);
 
 static inline void skip_space(millrace_scanner *scanner) {
     const char *at = scanner->at_;

@@ -129,9 +129,9 @@ static bool take_type(type_reader *reader, millrace_type *type) {
     return false;
 }
 
-millrace_schema schema_from_json(millrace_arena *arena, const char *text) {
-    const millrace_json *json = json_from(
-        arena, "the schema", millrace_text_of(with_quotes(arena, text))
+millrace_schema mr_schema_from_json(millrace_arena *arena, const char *text) {
+    const millrace_json *json = mr_json_from(
+        arena, "the schema", millrace_text_of(mr_with_quotes(arena, text))
     );
     millrace_field *fields = MILLRACE_ARRAY(arena, millrace_field, json->count);
     for (size_t at = 0; at < json->count; at++) {

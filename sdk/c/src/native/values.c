@@ -8,7 +8,7 @@
 
 /* --- Texts of a test --- */
 
-const char *with_quotes(millrace_arena *arena, const char *text) {
+const char *mr_with_quotes(millrace_arena *arena, const char *text) {
     if (strchr(text, '"') != NULL) {
         return text;
     }
@@ -20,7 +20,7 @@ const char *with_quotes(millrace_arena *arena, const char *text) {
     return quoted;
 }
 
-const millrace_json *json_from(millrace_arena *arena, const char *what, millrace_text text) {
+const millrace_json *mr_json_from(millrace_arena *arena, const char *what, millrace_text text) {
     const char *error = NULL;
     const millrace_json *json = millrace_json_parse(arena, text, &error);
     if (json == NULL) {
@@ -209,7 +209,7 @@ static void append_object(
         millrace_builder *entries = millrace_builder_child(builder, 0);
         for (size_t at = 0; at < json->count; at++) {
             millrace_append_text(millrace_builder_child(entries, 0), json->items[at].name);
-            append_json(millrace_builder_child(entries, 1), &json->items[at]);
+            mr_append_json(millrace_builder_child(entries, 1), &json->items[at]);
             millrace_append_struct(entries);
         }
         millrace_append_list(builder);
@@ -220,13 +220,13 @@ static void append_object(
         if (member == NULL) {
             millrace_append_null(millrace_builder_child(builder, at));
         } else {
-            append_json(millrace_builder_child(builder, at), member);
+            mr_append_json(millrace_builder_child(builder, at), member);
         }
     }
     millrace_append_struct(builder);
 }
 
-void append_json(millrace_builder *builder, const millrace_json *json) {
+void mr_append_json(millrace_builder *builder, const millrace_json *json) {
     const millrace_type *type = millrace_builder_type(builder);
     switch (json->kind) {
     case MILLRACE_JSON_NULL:
@@ -243,7 +243,7 @@ void append_json(millrace_builder *builder, const millrace_json *json) {
         break;
     case MILLRACE_JSON_LIST:
         for (size_t at = 0; at < json->count; at++) {
-            append_json(millrace_builder_child(builder, 0), &json->items[at]);
+            mr_append_json(millrace_builder_child(builder, 0), &json->items[at]);
         }
         millrace_append_list(builder);
         break;
@@ -255,23 +255,23 @@ void append_json(millrace_builder *builder, const millrace_json *json) {
 
 /* --- Values out --- */
 
-void write_plain(millrace_writer *writer, const char *text) {
+void mr_write_plain(millrace_writer *writer, const char *text) {
     millrace_write(writer, text, strlen(text));
 }
 
-void write_quoted(millrace_writer *writer, millrace_text text) {
-    write_plain(writer, "\"");
+void mr_write_quoted(millrace_writer *writer, millrace_text text) {
+    mr_write_plain(writer, "\"");
     for (size_t at = 0; at < text.length; at++) {
         char byte = text.bytes[at];
         if (byte == '"' || byte == '\\') {
-            write_plain(writer, byte == '"' ? "\\\"" : "\\\\");
+            mr_write_plain(writer, byte == '"' ? "\\\"" : "\\\\");
         } else if ((unsigned char)byte < 0x20) {
-            write_plain(writer, millrace_format(writer->arena, "\\u%04x", (unsigned)byte));
+            mr_write_plain(writer, millrace_format(writer->arena, "\\u%04x", (unsigned)byte));
         } else {
             millrace_write(writer, &byte, 1);
         }
     }
-    write_plain(writer, "\"");
+    mr_write_plain(writer, "\"");
 }
 
 static const char *decimal_text(millrace_arena *arena, millrace_int128 value, int scale) {
@@ -312,10 +312,10 @@ static bool is_text(millrace_bytes bytes) {
 
 static void write_binary(millrace_writer *writer, millrace_bytes bytes) {
     if (is_text(bytes)) {
-        write_quoted(writer, (millrace_text){ (const char *)bytes.bytes, bytes.length });
+        mr_write_quoted(writer, (millrace_text){ (const char *)bytes.bytes, bytes.length });
         return;
     }
-    write_plain(writer, "\"base64:");
+    mr_write_plain(writer, "\"base64:");
     for (size_t at = 0; at < bytes.length; at += 3) {
         uint32_t bits = 0;
         for (size_t byte = 0; byte < 3; byte++) {
@@ -326,9 +326,9 @@ static void write_binary(millrace_writer *writer, millrace_bytes bytes) {
         for (size_t digit = 0; digit < digits; digit++) {
             four[digit] = base64_digits[bits >> (18 - 6 * digit) & 0x3F];
         }
-        write_plain(writer, four);
+        mr_write_plain(writer, four);
     }
-    write_plain(writer, "\"");
+    mr_write_plain(writer, "\"");
 }
 
 /* A float32 in as few digits as name it. */
@@ -346,30 +346,30 @@ static const char *float_text(millrace_arena *arena, float number) {
 static void write_list(millrace_writer *writer, const millrace_column *column, size_t row) {
     millrace_range range = millrace_list_at(column, row);
     bool map = column->type.kind == MILLRACE_MAP;
-    write_plain(writer, map ? "{" : "[");
+    mr_write_plain(writer, map ? "{" : "[");
     for (size_t at = range.first; at < range.end; at++) {
-        write_plain(writer, at == range.first ? "" : ", ");
+        mr_write_plain(writer, at == range.first ? "" : ", ");
         const millrace_column *items = column->children;
         if (map) {
-            write_value(writer, &items->children[0], at);
-            write_plain(writer, ": ");
-            write_value(writer, &items->children[1], at);
+            mr_write_value(writer, &items->children[0], at);
+            mr_write_plain(writer, ": ");
+            mr_write_value(writer, &items->children[1], at);
         } else {
-            write_value(writer, items, at);
+            mr_write_value(writer, items, at);
         }
     }
-    write_plain(writer, map ? "}" : "]");
+    mr_write_plain(writer, map ? "}" : "]");
 }
 
 static void write_struct(millrace_writer *writer, const millrace_column *column, size_t row) {
-    write_plain(writer, "{");
+    mr_write_plain(writer, "{");
     for (size_t at = 0; at < column->type.child_count; at++) {
-        write_plain(writer, at == 0 ? "" : ", ");
-        write_quoted(writer, millrace_text_of(column->type.children[at].name));
-        write_plain(writer, ": ");
-        write_value(writer, &column->children[at], row);
+        mr_write_plain(writer, at == 0 ? "" : ", ");
+        mr_write_quoted(writer, millrace_text_of(column->type.children[at].name));
+        mr_write_plain(writer, ": ");
+        mr_write_value(writer, &column->children[at], row);
     }
-    write_plain(writer, "}");
+    mr_write_plain(writer, "}");
 }
 
 static const char *integer_text(millrace_arena *arena, const millrace_column *column, size_t row) {
@@ -385,39 +385,41 @@ static const char *integer_text(millrace_arena *arena, const millrace_column *co
     }
 }
 
-void write_value(millrace_writer *writer, const millrace_column *column, size_t row) {
+void mr_write_value(millrace_writer *writer, const millrace_column *column, size_t row) {
     millrace_arena *arena = writer->arena;
     if (!millrace_is_valid(column, row)) {
-        write_plain(writer, "null");
+        mr_write_plain(writer, "null");
         return;
     }
     switch (column->type.kind) {
     case MILLRACE_BOOLEAN:
-        write_plain(writer, millrace_bool_at(column, row) ? "true" : "false");
+        mr_write_plain(writer, millrace_bool_at(column, row) ? "true" : "false");
         break;
     case MILLRACE_FLOAT32:
-        write_plain(writer, float_text(arena, millrace_floats(column)[row]));
+        mr_write_plain(writer, float_text(arena, millrace_floats(column)[row]));
         break;
     case MILLRACE_FLOAT64:
-        write_plain(writer, millrace_json_double_text(arena, millrace_number_at(column, row)));
+        mr_write_plain(writer, millrace_json_double_text(arena, millrace_number_at(column, row)));
         break;
     case MILLRACE_DECIMAL128:
-        write_plain(
+        mr_write_plain(
             writer, decimal_text(arena, millrace_decimals(column)[row], column->type.scale)
         );
         break;
     case MILLRACE_UTF8:
-        write_quoted(writer, millrace_text_at(column, row));
+        mr_write_quoted(writer, millrace_text_at(column, row));
         break;
     case MILLRACE_BINARY:
     case MILLRACE_FIXED_SIZE_BINARY:
         write_binary(writer, millrace_bytes_at(column, row));
         break;
     case MILLRACE_DATE32:
-        write_quoted(writer, millrace_text_of(date_text(arena, millrace_int32s(column)[row])));
+        mr_write_quoted(writer, millrace_text_of(date_text(arena, millrace_int32s(column)[row])));
         break;
     case MILLRACE_TIMESTAMP:
-        write_quoted(writer, millrace_text_of(timestamp_text(arena, millrace_int64s(column)[row])));
+        mr_write_quoted(
+            writer, millrace_text_of(timestamp_text(arena, millrace_int64s(column)[row]))
+        );
         break;
     case MILLRACE_LIST:
     case MILLRACE_MAP:
@@ -427,6 +429,6 @@ void write_value(millrace_writer *writer, const millrace_column *column, size_t 
         write_struct(writer, column, row);
         break;
     default:
-        write_plain(writer, integer_text(arena, column, row));
+        mr_write_plain(writer, integer_text(arena, column, row));
     }
 }
