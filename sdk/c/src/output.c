@@ -89,6 +89,18 @@ void millrace_out_all(
     emit(out, port, all);
 }
 
+/* Whether these are all rows in their order, which the host need not pick one by one. */
+static bool are_all(const millrace_output *out, const uint32_t *rows, size_t count) {
+    if (count != out->rows) {
+        return false;
+    }
+    uint32_t different = 0;
+    for (size_t at = 0; at < count; at++) {
+        different |= rows[at] ^ (uint32_t)at;
+    }
+    return different == 0;
+}
+
 void millrace_out_some(
     millrace_output *out, const char *port, const uint32_t *rows, size_t row_count,
     const millrace_column *columns, size_t column_count
@@ -97,6 +109,7 @@ void millrace_out_some(
         return;
     }
     emitted some = {
+        .all = are_all(out, rows, row_count),
         .rows = rows,
         .row_count = row_count,
         .columns = kept(out, columns, column_count),
