@@ -74,7 +74,7 @@ void *millrace_alloc_zeroed(millrace_arena *arena, size_t count, size_t size) {
     return memory;
 }
 
-void *arena_grow(millrace_arena *arena, void *old, size_t old_size, size_t size) {
+void *mr_arena_grow(millrace_arena *arena, void *old, size_t old_size, size_t size) {
     if (old != NULL && size <= SIZE_MAX / 2) {
         char *end = (char *)old + rounded(old_size == 0 ? 1 : old_size);
         size_t more = rounded(size) - (size_t)(end - (char *)old);
@@ -93,13 +93,13 @@ void *arena_grow(millrace_arena *arena, void *old, size_t old_size, size_t size)
     return memory;
 }
 
-void arena_reset(millrace_arena *arena) {
+void mr_arena_reset(millrace_arena *arena) {
     if (arena->first != NULL) {
         enter(arena, arena->first);
     }
 }
 
-void arena_free(millrace_arena *arena) {
+void mr_arena_free(millrace_arena *arena) {
     for (chunk *at = arena->first; at != NULL;) {
         chunk *next = at->next;
         free(at);
@@ -111,12 +111,12 @@ void arena_free(millrace_arena *arena) {
 const char *millrace_format(millrace_arena *arena, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    const char *text = format_text(arena, format, arguments);
+    const char *text = mr_format_text(arena, format, arguments);
     va_end(arguments);
     return text;
 }
 
-const char *format_text(millrace_arena *arena, const char *format, va_list arguments) {
+const char *mr_format_text(millrace_arena *arena, const char *format, va_list arguments) {
     va_list again;
     va_copy(again, arguments);
     int length = vsnprintf(NULL, 0, format, again);

@@ -1,4 +1,9 @@
-/* Memory that is given back all at once. */
+/*
+ * Memory that is given back all at once.
+ *
+ * Here and below, what files of the SDK share is called mr_..., so that it is in the way of no
+ * function of a plugin.
+ */
 #ifndef MILLRACE_SRC_ARENA_H
 #define MILLRACE_SRC_ARENA_H
 
@@ -22,15 +27,15 @@ struct millrace_arena {
 
 /* Makes all of an arena's memory available again. It keeps its chunks: the next call needs as much,
  * and WebAssembly can't give memory back. */
-void arena_reset(millrace_arena *arena);
+void mr_arena_reset(millrace_arena *arena);
 
 /* Gives all memory back. */
-void arena_free(millrace_arena *arena);
+void mr_arena_free(millrace_arena *arena);
 
 /* Makes an allocation larger, in place if it was the last one. `old` may be NULL. */
-void *arena_grow(millrace_arena *arena, void *old, size_t old_size, size_t size);
+void *mr_arena_grow(millrace_arena *arena, void *old, size_t old_size, size_t size);
 
 /* As millrace_format. */
-const char *format_text(millrace_arena *arena, const char *format, va_list arguments);
+const char *mr_format_text(millrace_arena *arena, const char *format, va_list arguments);
 
 #endif

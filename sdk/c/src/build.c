@@ -54,7 +54,7 @@ millrace_column millrace_column_of(
 ) {
     millrace_column column = { .type = type, .length = length, .values_ = values };
     size_t set = 0;
-    switch (layout_of(type.kind)) {
+    switch (mr_layout_of(type.kind)) {
     case LAYOUT_BITS:
         column.values_ = packed(arena, values, length, &set);
         break;
@@ -63,7 +63,7 @@ millrace_column millrace_column_of(
     case LAYOUT_OFFSETS:
     case LAYOUT_LIST:
     case LAYOUT_STRUCT:
-        millrace_fail("a column of %s can't be made from an array", kind_name(type.kind));
+        millrace_fail("a column of %s can't be made from an array", mr_kind_name(type.kind));
     }
     set_valid(&column, arena, valid);
     return column;
@@ -146,18 +146,18 @@ static void reserve(millrace_builder *builder, size_t capacity) {
     millrace_arena *arena = builder->arena;
     size_t old = builder->capacity;
     if (builder->layout == LAYOUT_BITS || builder->layout == LAYOUT_FIXED) {
-        builder->values = arena_grow(
+        builder->values = mr_arena_grow(
             arena, builder->values, old * builder->width, capacity * builder->width
         );
     }
     if (builder->offsets != NULL) {
         size_t size = sizeof(int32_t);
-        builder->offsets = arena_grow(
+        builder->offsets = mr_arena_grow(
             arena, builder->offsets, (old + 1) * size, (capacity + 1) * size
         );
     }
     if (builder->valid != NULL) {
-        builder->valid = arena_grow(arena, builder->valid, old, capacity);
+        builder->valid = mr_arena_grow(arena, builder->valid, old, capacity);
     }
     builder->capacity = capacity;
 }
@@ -165,12 +165,13 @@ static void reserve(millrace_builder *builder, size_t capacity) {
 static void init(
     millrace_builder *builder, millrace_arena *arena, const millrace_type *type, size_t capacity
 ) {
-    *builder = (millrace_builder){ .arena = arena, .type = *type, .layout = layout_of(type->kind) };
+    *builder = (millrace_builder
+    ){ .arena = arena, .type = *type, .layout = mr_layout_of(type->kind) };
     if (builder->layout == LAYOUT_OFFSETS || builder->layout == LAYOUT_LIST) {
         builder->offsets = MILLRACE_ARRAY(arena, int32_t, 1);
         builder->offsets[0] = 0;
     }
-    builder->width = builder->layout == LAYOUT_BITS ? 1 : width_of(type);
+    builder->width = builder->layout == LAYOUT_BITS ? 1 : mr_width_of(type);
     reserve(builder, capacity == 0 ? 8 : capacity);
     builder->children = MILLRACE_ARRAY(arena, millrace_builder, type->child_count);
     for (size_t at = 0; at < type->child_count; at++) {
@@ -188,7 +189,7 @@ millrace_builder *millrace_builder_new(
 
 millrace_builder *millrace_builder_child(millrace_builder *builder, size_t child) {
     if (child >= builder->type.child_count) {
-        millrace_fail("a column of %s has no child %zu", kind_name(builder->type.kind), child);
+        millrace_fail("a column of %s has no child %zu", mr_kind_name(builder->type.kind), child);
     }
     return &builder->children[child];
 }
@@ -219,7 +220,7 @@ static inline void complete(millrace_builder *builder, bool valid) {
 }
 
 static void wrong(const millrace_builder *builder, const char *what) {
-    millrace_fail("%s is appended to a column of %s", what, kind_name(builder->type.kind));
+    millrace_fail("%s is appended to a column of %s", what, mr_kind_name(builder->type.kind));
 }
 
 /* A row without a value, or with one that stands for nothing where null is not allowed. */
@@ -270,7 +271,7 @@ void millrace_append_bool(millrace_builder *builder, bool value) {
     PUT(type, number)
 
 static void out_of_range(const millrace_builder *builder) {
-    millrace_fail("an integer does not fit a column of %s", kind_name(builder->type.kind));
+    millrace_fail("an integer does not fit a column of %s", mr_kind_name(builder->type.kind));
 }
 
 void millrace_append_int(millrace_builder *builder, int64_t value) {
@@ -356,7 +357,7 @@ void millrace_append_bytes(millrace_builder *builder, const void *bytes, size_t 
     }
     if (size > builder->size_max) {
         size_t size_max = size < 512 ? 1024 : size * 2;
-        builder->values = arena_grow(builder->arena, builder->values, builder->size, size_max);
+        builder->values = mr_arena_grow(builder->arena, builder->values, builder->size, size_max);
         builder->size_max = size_max;
     }
     copy_bytes(builder->values + builder->size, bytes, length);

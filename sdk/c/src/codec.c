@@ -6,7 +6,7 @@ static uint8_t *room(millrace_writer *writer, size_t length) {
     if (writer->length + length > writer->capacity_) {
         size_t capacity = (writer->length + length) * 2;
         capacity = capacity < 64 ? 64 : capacity;
-        writer->bytes = arena_grow(writer->arena, writer->bytes, writer->length, capacity);
+        writer->bytes = mr_arena_grow(writer->arena, writer->bytes, writer->length, capacity);
         writer->capacity_ = capacity;
     }
     return writer->bytes + writer->length;

@@ -55,7 +55,9 @@ static const void *values_of(
             return column->values_;
         }
     }
-    millrace_fail("the plugin reads a column of type %s as %s", kind_name(column->type.kind), what);
+    millrace_fail(
+        "the plugin reads a column of type %s as %s", mr_kind_name(column->type.kind), what
+    );
 }
 
 #define VALUES(type, name, what, ...)                                                              \
@@ -124,7 +126,7 @@ double millrace_number_at(const millrace_column *column, size_t row) {
         return (double)((const millrace_int128 *)values)[row] / power_of_ten(column->type.scale);
     default:
         millrace_fail(
-            "the plugin reads a column of type %s as a number", kind_name(column->type.kind)
+            "the plugin reads a column of type %s as a number", mr_kind_name(column->type.kind)
         );
     }
 }

@@ -84,8 +84,8 @@ const char *millrace_config_path(const millrace_config *config, const char *key)
 /* The member, or NULL if there is none. */
 static const millrace_json *taken(millrace_config *config, const char *key, millrace_need need) {
     text_list *names = &config->taken_->list;
-    if (text_list_find(names, key) == names->count) {
-        text_list_add(names, key);
+    if (mr_text_list_find(names, key) == names->count) {
+        mr_text_list_add(names, key);
     }
     if (config->object == NULL) {
         return NULL;
@@ -250,9 +250,9 @@ static const char *alternatives(millrace_arena *arena, const char *const *names,
     }
     text_list quoted = { .arena = arena };
     for (size_t at = 0; at < count; at++) {
-        text_list_add(&quoted, millrace_format(arena, "`%s`", names[at]));
+        mr_text_list_add(&quoted, millrace_format(arena, "`%s`", names[at]));
     }
-    const char *joined = text_list_joined(&quoted, ", ");
+    const char *joined = mr_text_list_joined(&quoted, ", ");
     return count == 1 ? joined : millrace_format(arena, "one of %s", joined);
 }
 
@@ -372,7 +372,7 @@ void millrace_config_end(millrace_config *config) {
     const text_list *names = &config->taken_->list;
     for (size_t at = 0; at < config->object->count; at++) {
         const char *name = config->object->items[at].name.bytes;
-        if (text_list_find(names, name) < names->count) {
+        if (mr_text_list_find(names, name) < names->count) {
             continue;
         }
         if (names->count == 0) {

@@ -4,18 +4,18 @@
 
 size_t millrace_reads(millrace_start *start, const char *column) {
     text_list *reads = &start->description_->reads;
-    size_t at = text_list_find(reads, column);
+    size_t at = mr_text_list_find(reads, column);
     if (at == reads->count) {
-        text_list_add(reads, column);
+        mr_text_list_add(reads, column);
     }
     return at;
 }
 
 size_t millrace_reads_key(millrace_start *start, const char *column) {
     text_list *keys = &start->description_->keys;
-    size_t at = text_list_find(keys, column);
+    size_t at = mr_text_list_find(keys, column);
     if (at == keys->count) {
-        text_list_add(keys, column);
+        mr_text_list_add(keys, column);
     }
     return at;
 }
@@ -29,7 +29,7 @@ void millrace_port(
         memcpy(fields, adds, add_count * sizeof *adds);
     }
     size_t count = description->port_count++;
-    description->ports = arena_grow(
+    description->ports = mr_arena_grow(
         start->arena, description->ports, count * sizeof(port), (count + 1) * sizeof(port)
     );
     description->ports[count] = (port){
@@ -44,7 +44,7 @@ void millrace_port_drops(millrace_start *start, const char *name, const char *co
     struct millrace_description *description = start->description_;
     for (size_t at = 0; at < description->port_count; at++) {
         if (strcmp(description->ports[at].name, name) == 0) {
-            text_list_add(&description->ports[at].drops, column);
+            mr_text_list_add(&description->ports[at].drops, column);
             return;
         }
     }
@@ -64,12 +64,12 @@ void millrace_result(millrace_start *start, millrace_type type) {
 void millrace_config_error(millrace_start *start, const char *path, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    const char *message = format_text(start->arena, format, arguments);
+    const char *message = mr_format_text(start->arena, format, arguments);
     va_end(arguments);
     struct millrace_description *description = start->description_;
     size_t count = description->error_count++;
     size_t size = sizeof(config_error);
-    description->errors = arena_grow(
+    description->errors = mr_arena_grow(
         start->arena, description->errors, count * size, (count + 1) * size
     );
     description->errors[count] = (config_error){ .path = path, .message = message };
@@ -90,13 +90,13 @@ static void check_reads(millrace_start *start, const text_list *names) {
     }
 }
 
-void begin_description(millrace_start *start) {
+void mr_begin_description(millrace_start *start) {
     start->description_ = MILLRACE_NEW(start->arena, struct millrace_description);
     start->description_->reads.arena = start->arena;
     start->description_->keys.arena = start->arena;
 }
 
-void run_start(
+void mr_run_start(
     millrace_start *start, millrace_text config, millrace_status (*function)(millrace_start *)
 ) {
     const char *error = NULL;
@@ -118,20 +118,20 @@ void run_start(
     }
 }
 
-void check_result(millrace_start *start) {
+void mr_check_result(millrace_start *start) {
     if (start->description_->error_count == 0 && !start->description_->has_result) {
         millrace_config_error(start, "", "the function does not say what type it has");
     }
 }
 
-millrace_status check_values(
+millrace_status mr_check_values(
     millrace_arena *arena, const struct millrace_description *description, size_t rows,
     const millrace_column *values
 ) {
     if (values->type.kind != description->result.kind) {
         return millrace_format(
-            arena, "the result is %s, and not %s", kind_name(description->result.kind),
-            kind_name(values->type.kind)
+            arena, "the result is %s, and not %s", mr_kind_name(description->result.kind),
+            mr_kind_name(values->type.kind)
         );
     }
     if (values->length != rows) {

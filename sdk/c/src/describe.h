@@ -34,21 +34,21 @@ struct millrace_description {
 };
 
 /* Gives `start` an empty description. */
-void begin_description(millrace_start *start);
+void mr_begin_description(millrace_start *start);
 
 /*
  * Calls a plugin's `start` with what the host gave. Afterwards `start->description_` has what there
  * is to say, mistakes above all; what is read is then in the input.
  */
-void run_start(
+void mr_run_start(
     millrace_start *start, millrace_text config, millrace_status (*function)(millrace_start *)
 );
 
 /* Notes that a function has not said what type it has. */
-void check_result(millrace_start *start);
+void mr_check_result(millrace_start *start);
 
 /* What of a function's values the host could only refuse in words of the wire. */
-millrace_status check_values(
+millrace_status mr_check_values(
     millrace_arena *arena, const struct millrace_description *description, size_t rows,
     const millrace_column *values
 );

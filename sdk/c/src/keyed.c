@@ -24,7 +24,7 @@ static void begin_key(millrace_keyed_batch *batch) {
     current->row = batch->starts[key];
     current->rows_end = key + 1 < batch->key_count ? batch->starts[key + 1] : batch->rows.rows;
     current->has_now = false;
-    current->state = state_at(&batch->stored, key);
+    current->state = mr_state_at(&batch->stored, key);
     current->set_count = 0;
     current->due = batch->due + batch->next_due;
     current->due_count = 0;
@@ -46,7 +46,7 @@ static void end_key(millrace_keyed_batch *batch) {
         size_t size = sizeof(timer_setting);
         if (batch->timer_count + count > batch->timer_capacity) {
             size_t capacity = (batch->timer_count + count) * 2;
-            batch->timers = arena_grow(
+            batch->timers = mr_arena_grow(
                 batch->arena, batch->timers, batch->timer_count * size, capacity * size
             );
             batch->timer_capacity = capacity;
@@ -153,14 +153,14 @@ millrace_bytes millrace_state(const millrace_keyed_batch *batch) {
 }
 
 void *millrace_edit_state(millrace_keyed_batch *batch, size_t size) {
-    return state_edit(batch->arena, &batch->current.state, size);
+    return mr_state_edit(batch->arena, &batch->current.state, size);
 }
 
 void millrace_set_state(millrace_keyed_batch *batch, const void *bytes, size_t length) {
-    state_set(batch->arena, &batch->current.state, bytes, length);
+    mr_state_set(batch->arena, &batch->current.state, bytes, length);
 }
 
-void millrace_clear_state(millrace_keyed_batch *batch) { state_clear(&batch->current.state); }
+void millrace_clear_state(millrace_keyed_batch *batch) { mr_state_clear(&batch->current.state); }
 
 static void change_timer(millrace_keyed_batch *batch, timer_setting change) {
     current_key *current = &batch->current;
@@ -181,7 +181,7 @@ static void change_timer(millrace_keyed_batch *batch, timer_setting change) {
     if (current->set_count == current->set_capacity) {
         size_t capacity = current->set_capacity == 0 ? 8 : current->set_capacity * 2;
         size_t size = sizeof change;
-        current->set = arena_grow(
+        current->set = mr_arena_grow(
             batch->arena, current->set, current->set_count * size, capacity * size
         );
         current->set_capacity = capacity;
@@ -253,7 +253,7 @@ void millrace_list_remove(millrace_keyed_batch *batch, const char *list, uint64_
 
 /* --- Calls --- */
 
-millrace_status run_keyed(
+millrace_status mr_run_keyed(
     const millrace_keyed *keyed, void *plugin, millrace_keyed_batch *batch, millrace_output *out
 ) {
     batch->changed = MILLRACE_ARRAY(batch->arena, uint32_t, batch->key_count);
@@ -278,7 +278,7 @@ millrace_status run_keyed(
     return MILLRACE_OK;
 }
 
-millrace_status run_migrate(
+millrace_status mr_run_migrate(
     const millrace_keyed *keyed, millrace_arena *arena, uint32_t version,
     const millrace_column *states, millrace_column *migrated
 ) {

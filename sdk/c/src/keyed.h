@@ -87,12 +87,12 @@ struct millrace_keyed_batch {
 };
 
 /* Handles a batch. The members of `batch` up to `large_self` are set. */
-millrace_status run_keyed(
+millrace_status mr_run_keyed(
     const millrace_keyed *keyed, void *plugin, millrace_keyed_batch *batch, millrace_output *out
 );
 
 /* Migrates each state that there is. */
-millrace_status run_migrate(
+millrace_status mr_run_migrate(
     const millrace_keyed *keyed, millrace_arena *arena, uint32_t version,
     const millrace_column *states, millrace_column *migrated
 );

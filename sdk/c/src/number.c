@@ -26,11 +26,11 @@ static double slow_value(millrace_text source) {
     }
     millrace_arena arena = { 0 };
     double value = strtod(millrace_copy(&arena, source), NULL);
-    arena_free(&arena);
+    mr_arena_free(&arena);
     return value;
 }
 
-double number_value(
+double mr_number_value(
     millrace_text source, bool negative, bool exact, uint64_t digits, int64_t exponent
 ) {
     if (exact && digits <= EXACT_MAX && exponent >= -POWER_MAX && exponent <= POWER_MAX) {

@@ -11,7 +11,7 @@ static void failed(millrace_output *out, const char *format, ...) {
     if (out->failure == MILLRACE_OK) {
         va_list arguments;
         va_start(arguments, format);
-        out->failure = format_text(out->arena, format, arguments);
+        out->failure = mr_format_text(out->arena, format, arguments);
         va_end(arguments);
     }
 }
@@ -33,7 +33,7 @@ static void check(millrace_output *out, const emitted *emitted) {
         if (column->type.kind != field->type.kind) {
             failed(
                 out, "column `%s` of port `%s` is %s, and not %s", field->name, port->name,
-                kind_name(field->type.kind), kind_name(column->type.kind)
+                mr_kind_name(field->type.kind), mr_kind_name(column->type.kind)
             );
         } else if (column->length != rows) {
             failed(
@@ -58,7 +58,7 @@ static void emit(millrace_output *out, const char *name, emitted emitted) {
     if (out->emitted_count == out->emitted_capacity) {
         size_t capacity = out->emitted_capacity == 0 ? 4 : out->emitted_capacity * 2;
         size_t size = sizeof emitted;
-        out->emitted = arena_grow(
+        out->emitted = mr_arena_grow(
             out->arena, out->emitted, out->emitted_count * size, capacity * size
         );
         out->emitted_capacity = capacity;
@@ -89,6 +89,18 @@ void millrace_out_all(
     emit(out, port, all);
 }
 
+/* Whether these are all rows in their order, which the host need not pick one by one. */
+static bool are_all(const millrace_output *out, const uint32_t *rows, size_t count) {
+    if (count != out->rows) {
+        return false;
+    }
+    uint32_t different = 0;
+    for (size_t at = 0; at < count; at++) {
+        different |= rows[at] ^ (uint32_t)at;
+    }
+    return different == 0;
+}
+
 void millrace_out_some(
     millrace_output *out, const char *port, const uint32_t *rows, size_t row_count,
     const millrace_column *columns, size_t column_count
@@ -97,6 +109,7 @@ void millrace_out_some(
         return;
     }
     emitted some = {
+        .all = are_all(out, rows, row_count),
         .rows = rows,
         .row_count = row_count,
         .columns = kept(out, columns, column_count),
@@ -111,7 +124,9 @@ static void refuse(
     if (out->error_count == out->error_capacity) {
         size_t capacity = out->error_capacity == 0 ? 16 : out->error_capacity * 2;
         size_t size = sizeof(row_error);
-        out->errors = arena_grow(out->arena, out->errors, out->error_count * size, capacity * size);
+        out->errors = mr_arena_grow(
+            out->arena, out->errors, out->error_count * size, capacity * size
+        );
         out->error_capacity = capacity;
     }
     out->errors[out->error_count++] = (row_error
@@ -123,7 +138,7 @@ void millrace_row_error(
 ) {
     va_list arguments;
     va_start(arguments, format);
-    refuse(out, row, NULL, code, format_text(out->arena, format, arguments));
+    refuse(out, row, NULL, code, mr_format_text(out->arena, format, arguments));
     va_end(arguments);
 }
 
@@ -133,7 +148,7 @@ void millrace_row_error_in(
 ) {
     va_list arguments;
     va_start(arguments, format);
-    refuse(out, row, column, code, format_text(out->arena, format, arguments));
+    refuse(out, row, column, code, mr_format_text(out->arena, format, arguments));
     va_end(arguments);
 }
 

@@ -15,9 +15,9 @@ const millrace_field *millrace_find_field(millrace_schema schema, const char *na
 const char *millrace_field_names(millrace_arena *arena, millrace_schema schema) {
     text_list names = { .arena = arena };
     for (size_t at = 0; at < schema.count; at++) {
-        text_list_add(&names, schema.fields[at].name);
+        mr_text_list_add(&names, schema.fields[at].name);
     }
-    return text_list_joined(&names, ", ");
+    return mr_text_list_joined(&names, ", ");
 }
 
 static const char *const NAMES[] = {
@@ -45,9 +45,9 @@ static const char *const NAMES[] = {
     [MILLRACE_MAP] = "Map",
 };
 
-const char *kind_name(millrace_kind kind) { return NAMES[kind]; }
+const char *mr_kind_name(millrace_kind kind) { return NAMES[kind]; }
 
-layout layout_of(millrace_kind kind) {
+layout mr_layout_of(millrace_kind kind) {
     switch (kind) {
     case MILLRACE_BOOLEAN:
         return LAYOUT_BITS;
@@ -80,7 +80,7 @@ layout layout_of(millrace_kind kind) {
     millrace_fail("there is no type of kind %d", (int)kind);
 }
 
-size_t width_of(const millrace_type *type) {
+size_t mr_width_of(const millrace_type *type) {
     static const uint8_t widths[] = {
         [MILLRACE_INT8] = 1,    [MILLRACE_INT16] = 2,       [MILLRACE_INT32] = 4,
         [MILLRACE_INT64] = 8,   [MILLRACE_UINT8] = 1,       [MILLRACE_UINT16] = 2,

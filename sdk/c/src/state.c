@@ -3,7 +3,7 @@
 #include "arena.h"
 #include "copy.h"
 
-state state_at(const millrace_column *states, size_t row) {
+state mr_state_at(const millrace_column *states, size_t row) {
     state state = { 0 };
     if (millrace_is_valid(states, row)) {
         millrace_bytes stored = millrace_bytes_at(states, row);
@@ -26,7 +26,7 @@ static void own(millrace_arena *arena, state *state, size_t size) {
     state->capacity = capacity;
 }
 
-void *state_edit(millrace_arena *arena, state *state, size_t size) {
+void *mr_state_edit(millrace_arena *arena, state *state, size_t size) {
     if (state->own == NULL || size > state->capacity) {
         own(arena, state, size);
     }
@@ -38,11 +38,11 @@ void *state_edit(millrace_arena *arena, state *state, size_t size) {
     return state->own;
 }
 
-void state_set(millrace_arena *arena, state *state, const void *bytes, size_t length) {
+void mr_state_set(millrace_arena *arena, state *state, const void *bytes, size_t length) {
     /* The bytes may be those of the state itself. */
     uint8_t *memory = millrace_alloc(arena, length);
     copy_bytes(memory, bytes, length);
     *state = (struct state){ memory, length, memory, length, true };
 }
 
-void state_clear(state *state) { *state = (struct state){ .changed = true }; }
+void mr_state_clear(state *state) { *state = (struct state){ .changed = true }; }

@@ -14,10 +14,10 @@ typedef struct state {
 } state;
 
 /* A row of a column of states. */
-state state_at(const millrace_column *states, size_t row);
+state mr_state_at(const millrace_column *states, size_t row);
 
-void *state_edit(millrace_arena *arena, state *state, size_t size);
-void state_set(millrace_arena *arena, state *state, const void *bytes, size_t length);
-void state_clear(state *state);
+void *mr_state_edit(millrace_arena *arena, state *state, size_t size);
+void mr_state_set(millrace_arena *arena, state *state, const void *bytes, size_t length);
+void mr_state_clear(state *state);
 
 #endif

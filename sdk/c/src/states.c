@@ -1,18 +1,18 @@
 #include "states.h"
 
-millrace_states states_from(millrace_arena *arena, const millrace_column *column) {
+millrace_states mr_states_from(millrace_arena *arena, const millrace_column *column) {
     millrace_states states = {
         .arena = arena,
         .states = MILLRACE_ARRAY(arena, state, column->length),
         .count = column->length,
     };
     for (size_t at = 0; at < states.count; at++) {
-        states.states[at] = state_at(column, at);
+        states.states[at] = mr_state_at(column, at);
     }
     return states;
 }
 
-millrace_column states_column(const millrace_states *states, bool nulls) {
+millrace_column mr_states_column(const millrace_states *states, bool nulls) {
     static const uint8_t none[1] = { 0 };
     millrace_bytes *values = MILLRACE_ARRAY(states->arena, millrace_bytes, states->count);
     for (size_t at = 0; at < states->count; at++) {
@@ -42,14 +42,14 @@ millrace_bytes millrace_states_get(const millrace_states *states, size_t group) 
 }
 
 void *millrace_states_edit(millrace_states *states, size_t group, size_t size) {
-    return state_edit(states->arena, state_of(states, group), size);
+    return mr_state_edit(states->arena, state_of(states, group), size);
 }
 
 void millrace_states_set(millrace_states *states, size_t group, const void *bytes, size_t length) {
-    state_set(states->arena, state_of(states, group), bytes, length);
+    mr_state_set(states->arena, state_of(states, group), bytes, length);
 }
 
-millrace_status run_merge(
+millrace_status mr_run_merge(
     const millrace_aggregate *aggregate, void *plugin, millrace_states *states,
     const millrace_column *others
 ) {
@@ -71,7 +71,7 @@ millrace_status run_merge(
     return MILLRACE_OK;
 }
 
-millrace_status run_evaluate(
+millrace_status mr_run_evaluate(
     const millrace_aggregate *aggregate, void *plugin, const millrace_type *type,
     const millrace_states *states, millrace_column *results
 ) {

@@ -11,12 +11,12 @@ typedef struct text_list {
     size_t capacity;
 } text_list;
 
-void text_list_add(text_list *list, const char *text);
+void mr_text_list_add(text_list *list, const char *text);
 
 /* The place of a text, or `count`. */
-size_t text_list_find(const text_list *list, const char *text);
+size_t mr_text_list_find(const text_list *list, const char *text);
 
 /* All texts as one. */
-const char *text_list_joined(const text_list *list, const char *separator);
+const char *mr_text_list_joined(const text_list *list, const char *separator);
 
 #endif

@@ -13,12 +13,12 @@ typedef enum layout {
     LAYOUT_STRUCT
 } layout;
 
-layout layout_of(millrace_kind kind);
+layout mr_layout_of(millrace_kind kind);
 
 /* Bytes of one value of LAYOUT_FIXED. */
-size_t width_of(const millrace_type *type);
+size_t mr_width_of(const millrace_type *type);
 
 /* Without what its parameters would add. */
-const char *kind_name(millrace_kind kind);
+const char *mr_kind_name(millrace_kind kind);
 
 #endif

@@ -146,10 +146,10 @@ static void memory_does_not_grow_from_call_to_call(void) {
         if (call == 1) {
             after_first = calls.size;
         }
-        arena_reset(&calls);
+        mr_arena_reset(&calls);
     }
     CHECK(calls.size == after_first);
-    arena_free(&calls);
+    mr_arena_free(&calls);
 }
 
 static void what_was_written_is_read(void) {
@@ -192,6 +192,6 @@ int main(void) {
     decimals_are_numbers();
     memory_does_not_grow_from_call_to_call();
     what_was_written_is_read();
-    arena_free(&arena);
+    mr_arena_free(&arena);
     return failures;
 }

@@ -41,7 +41,7 @@ static inline int golden_run(millrace_test *test, const char *plugin, const char
     if (unexpected > 0) {
         fprintf(stderr, "in case %s of %s\n", name, plugin);
     }
-    arena_free(&arena);
+    mr_arena_free(&arena);
     return unexpected;
 }
 
@@ -55,7 +55,7 @@ static inline int golden_run(millrace_test *test, const char *plugin, const char
             const char *config = golden_file(&arena, PLUGIN, cases[at], "config.json", "{}");      \
             const char *schema = golden_file(&arena, PLUGIN, cases[at], "schema.json", "{}");      \
             failed += golden_run(START(config, schema), PLUGIN, cases[at]);                        \
-            arena_free(&arena);                                                                    \
+            mr_arena_free(&arena);                                                                 \
         }                                                                                          \
         return failed;                                                                             \
     }

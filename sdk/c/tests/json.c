@@ -158,6 +158,6 @@ int main(void) {
     deep_nesting_is_refused();
     cut_texts_are_not_read_beyond_their_end();
     numbers_are_written_in_few_digits();
-    arena_free(&arena);
+    mr_arena_free(&arena);
     return failures;
 }

@@ -4,8 +4,8 @@
 
 #include "../wide.h"
 
-millrace_arena call_arena;
-millrace_arena instance_arena;
+millrace_arena mr_call_arena;
+millrace_arena mr_instance_arena;
 
 /* --- From the host --- */
 
@@ -56,8 +56,10 @@ static millrace_field field_from(reader *reader) {
     return field;
 }
 
-void begin_start(millrace_start *start, const millrace_plugin_types_field_t *fields, size_t count) {
-    begin_description(start);
+void mr_begin_start(
+    millrace_start *start, const millrace_plugin_types_field_t *fields, size_t count
+) {
+    mr_begin_description(start);
     reader reader = { .start = start, .fields = fields, .fields_left = count };
     millrace_field *all = MILLRACE_ARRAY(start->arena, millrace_field, count);
     millrace_schema schema = { .fields = all };
@@ -67,7 +69,7 @@ void begin_start(millrace_start *start, const millrace_plugin_types_field_t *fie
     start->input = schema;
 }
 
-millrace_schema schema_read(const millrace_start *start, const text_list *names) {
+millrace_schema mr_schema_read(const millrace_start *start, const text_list *names) {
     millrace_field *fields = MILLRACE_ARRAY(start->arena, millrace_field, names->count);
     for (size_t at = 0; at < names->count; at++) {
         const millrace_field *found = millrace_find_field(start->input, names->texts[at]);
@@ -99,7 +101,7 @@ static millrace_column column_from(reader *reader, const millrace_type *type) {
     column.null_count = node.null_count;
     guest_list_u8_t validity = next_buffer(reader);
     column.validity_ = validity.len == 0 || node.null_count == 0 ? NULL : validity.ptr;
-    layout layout = layout_of(type->kind);
+    layout layout = mr_layout_of(type->kind);
     if (layout == LAYOUT_OFFSETS || layout == LAYOUT_LIST) {
         guest_list_u8_t offsets = next_buffer(reader);
         /* Buffers are aligned: cabi_realloc sees to that. */
@@ -108,7 +110,7 @@ static millrace_column column_from(reader *reader, const millrace_type *type) {
     if (layout != LAYOUT_LIST && layout != LAYOUT_STRUCT) {
         column.values_ = next_buffer(reader).ptr;
     }
-    millrace_column *children = MILLRACE_ARRAY(&call_arena, millrace_column, type->child_count);
+    millrace_column *children = MILLRACE_ARRAY(&mr_call_arena, millrace_column, type->child_count);
     for (size_t at = 0; at < type->child_count; at++) {
         children[at] = column_from(reader, &type->children[at].type);
     }
@@ -116,13 +118,13 @@ static millrace_column column_from(reader *reader, const millrace_type *type) {
     return column;
 }
 
-millrace_status columns_from(
+millrace_status mr_columns_from(
     const millrace_schema *schema, size_t rows, const millrace_plugin_types_columns_t *from,
     millrace_batch *batch
 ) {
     reader reader = { .columns = from };
-    millrace_column *columns = MILLRACE_ARRAY(&call_arena, millrace_column, schema->count);
-    const char **names = MILLRACE_ARRAY(&call_arena, const char *, schema->count);
+    millrace_column *columns = MILLRACE_ARRAY(&mr_call_arena, millrace_column, schema->count);
+    const char **names = MILLRACE_ARRAY(&mr_call_arena, const char *, schema->count);
     for (size_t at = 0; at < schema->count; at++) {
         columns[at] = column_from(&reader, &schema->fields[at].type);
         names[at] = schema->fields[at].name;
@@ -132,31 +134,31 @@ millrace_status columns_from(
         .columns = columns,
         .column_count = schema->count,
         .names = names,
-        .arena = &call_arena,
+        .arena = &mr_call_arena,
     };
     return reader.status;
 }
 
 /* --- To the host --- */
 
-guest_string_t cross_string(const char *text) {
+guest_string_t mr_cross_string(const char *text) {
     /* The bindings lack a const; what goes to the host is only read. */
     return (guest_string_t){ (uint8_t *)(uintptr_t)text, strlen(text) };
 }
 
-guest_list_string_t cross_strings(const text_list *texts) {
-    guest_string_t *strings = MILLRACE_ARRAY(&call_arena, guest_string_t, texts->count);
+guest_list_string_t mr_cross_strings(const text_list *texts) {
+    guest_string_t *strings = MILLRACE_ARRAY(&mr_call_arena, guest_string_t, texts->count);
     for (size_t at = 0; at < texts->count; at++) {
-        strings[at] = cross_string(texts->texts[at]);
+        strings[at] = mr_cross_string(texts->texts[at]);
     }
     return (guest_list_string_t){ strings, texts->count };
 }
 
-millrace_plugin_types_about_t cross_about(const millrace_about *about) {
+millrace_plugin_types_about_t mr_cross_about(const millrace_about *about) {
     return (millrace_plugin_types_about_t){
-        .name = cross_string(about->name),
-        .version = cross_string(about->version),
-        .summary = cross_string(about->summary),
+        .name = mr_cross_string(about->name),
+        .version = mr_cross_string(about->version),
+        .summary = mr_cross_string(about->summary),
     };
 }
 
@@ -178,7 +180,7 @@ static millrace_plugin_types_data_type_t cross_type(const millrace_type *type) {
     } else if (type->kind == MILLRACE_TIMESTAMP) {
         crossed.val.timestamp.is_some = type->zone != NULL;
         if (type->zone != NULL) {
-            crossed.val.timestamp.val = cross_string(type->zone);
+            crossed.val.timestamp.val = mr_cross_string(type->zone);
         }
     }
     return crossed;
@@ -190,7 +192,7 @@ static millrace_plugin_types_field_t *put_fields(
     for (size_t at = 0; at < count; at++) {
         const millrace_field *field = &fields[at];
         *out++ = (millrace_plugin_types_field_t){
-            .name = cross_string(field->name),
+            .name = mr_cross_string(field->name),
             .data_type = cross_type(&field->type),
             .nullable = field->nullable,
             .children = (uint32_t)field->type.child_count,
@@ -200,44 +202,44 @@ static millrace_plugin_types_field_t *put_fields(
     return out;
 }
 
-millrace_plugin_types_list_field_t cross_fields(const millrace_field *fields, size_t count) {
+millrace_plugin_types_list_field_t mr_cross_fields(const millrace_field *fields, size_t count) {
     size_t all = field_count(fields, count);
     millrace_plugin_types_field_t *crossed = MILLRACE_ARRAY(
-        &call_arena, millrace_plugin_types_field_t, all
+        &mr_call_arena, millrace_plugin_types_field_t, all
     );
     put_fields(crossed, fields, count);
     return (millrace_plugin_types_list_field_t){ crossed, all };
 }
 
-millrace_plugin_types_list_field_t cross_result(const millrace_type *type) {
+millrace_plugin_types_list_field_t mr_cross_result(const millrace_type *type) {
     millrace_field result = { .name = "result", .type = *type, .nullable = true };
-    return cross_fields(&result, 1);
+    return mr_cross_fields(&result, 1);
 }
 
-millrace_plugin_types_port_t *cross_ports(const struct millrace_description *description) {
+millrace_plugin_types_port_t *mr_cross_ports(const struct millrace_description *description) {
     size_t count = description->port_count;
     millrace_plugin_types_port_t *ports = MILLRACE_ARRAY(
-        &call_arena, millrace_plugin_types_port_t, count
+        &mr_call_arena, millrace_plugin_types_port_t, count
     );
     for (size_t at = 0; at < count; at++) {
         const port *port = &description->ports[at];
-        ports[at].name = cross_string(port->name);
-        ports[at].adds = cross_fields(port->adds, port->add_count);
-        ports[at].drops = cross_strings(&port->drops);
+        ports[at].name = mr_cross_string(port->name);
+        ports[at].adds = mr_cross_fields(port->adds, port->add_count);
+        ports[at].drops = mr_cross_strings(&port->drops);
     }
     return ports;
 }
 
-millrace_plugin_types_config_error_t *cross_config_errors(
+millrace_plugin_types_config_error_t *mr_cross_config_errors(
     const struct millrace_description *description
 ) {
     size_t count = description->error_count;
     millrace_plugin_types_config_error_t *errors = MILLRACE_ARRAY(
-        &call_arena, millrace_plugin_types_config_error_t, count
+        &mr_call_arena, millrace_plugin_types_config_error_t, count
     );
     for (size_t at = 0; at < count; at++) {
-        errors[at].path = cross_string(description->errors[at].path);
-        errors[at].message = cross_string(description->errors[at].message);
+        errors[at].path = mr_cross_string(description->errors[at].path);
+        errors[at].message = mr_cross_string(description->errors[at].message);
     }
     return errors;
 }
@@ -253,7 +255,7 @@ static void count_parts(
     for (size_t at = 0; at < count; at++) {
         const millrace_type *type = &columns[at].type;
         *nodes += 1;
-        *buffers += buffers_of[layout_of(type->kind)];
+        *buffers += buffers_of[mr_layout_of(type->kind)];
         count_parts(columns[at].children, type->child_count, nodes, buffers);
     }
 }
@@ -273,14 +275,14 @@ static void put_column(writer *writer, const millrace_column *column) {
                                                        (uint32_t)column->null_count };
     bool nulls = column->validity_ != NULL && column->null_count > 0;
     put_buffer(writer, column->validity_, nulls ? (length + 7) / 8 : 0);
-    layout layout = layout_of(column->type.kind);
+    layout layout = mr_layout_of(column->type.kind);
     if (layout == LAYOUT_OFFSETS || layout == LAYOUT_LIST) {
         put_buffer(writer, column->offsets_, (length + 1) * sizeof(int32_t));
     }
     if (layout == LAYOUT_BITS) {
         put_buffer(writer, column->values_, (length + 7) / 8);
     } else if (layout == LAYOUT_FIXED) {
-        put_buffer(writer, column->values_, length * width_of(&column->type));
+        put_buffer(writer, column->values_, length * mr_width_of(&column->type));
     } else if (layout == LAYOUT_OFFSETS) {
         put_buffer(writer, column->values_, (size_t)column->offsets_[length]);
     }
@@ -289,13 +291,13 @@ static void put_column(writer *writer, const millrace_column *column) {
     }
 }
 
-millrace_plugin_types_columns_t cross_columns(const millrace_column *columns, size_t count) {
+millrace_plugin_types_columns_t mr_cross_columns(const millrace_column *columns, size_t count) {
     size_t nodes = 0;
     size_t buffers = 0;
     count_parts(columns, count, &nodes, &buffers);
     millrace_plugin_types_columns_t crossed = {
-        .nodes = { MILLRACE_ARRAY(&call_arena, millrace_plugin_types_node_t, nodes), nodes },
-        .buffers = { MILLRACE_ARRAY(&call_arena, guest_list_u8_t, buffers), buffers },
+        .nodes = { MILLRACE_ARRAY(&mr_call_arena, millrace_plugin_types_node_t, nodes), nodes },
+        .buffers = { MILLRACE_ARRAY(&mr_call_arena, guest_list_u8_t, buffers), buffers },
     };
     writer writer = { crossed.nodes.ptr, crossed.buffers.ptr };
     for (size_t at = 0; at < count; at++) {
@@ -304,10 +306,10 @@ millrace_plugin_types_columns_t cross_columns(const millrace_column *columns, si
     return crossed;
 }
 
-millrace_plugin_types_port_output_t *cross_outputs(const millrace_output *out) {
+millrace_plugin_types_port_output_t *mr_cross_outputs(const millrace_output *out) {
     size_t count = out->emitted_count;
     millrace_plugin_types_port_output_t *outputs = MILLRACE_ARRAY(
-        &call_arena, millrace_plugin_types_port_output_t, count
+        &mr_call_arena, millrace_plugin_types_port_output_t, count
     );
     for (size_t at = 0; at < count; at++) {
         const emitted *emitted = &out->emitted[at];
@@ -319,24 +321,24 @@ millrace_plugin_types_port_output_t *cross_outputs(const millrace_output *out) {
             output->rows.val.rows = (guest_list_u32_t){ (uint32_t *)(uintptr_t)emitted->rows,
                                                         emitted->row_count };
         }
-        output->columns = cross_columns(emitted->columns, emitted->column_count);
+        output->columns = mr_cross_columns(emitted->columns, emitted->column_count);
     }
     return outputs;
 }
 
-millrace_plugin_types_row_error_t *cross_errors(const millrace_output *out) {
+millrace_plugin_types_row_error_t *mr_cross_errors(const millrace_output *out) {
     size_t count = out->error_count;
     millrace_plugin_types_row_error_t *errors = MILLRACE_ARRAY(
-        &call_arena, millrace_plugin_types_row_error_t, count
+        &mr_call_arena, millrace_plugin_types_row_error_t, count
     );
     for (size_t at = 0; at < count; at++) {
         const row_error *error = &out->errors[at];
         errors[at].row = error->row;
-        errors[at].code = cross_string(error->code);
-        errors[at].message = cross_string(error->message);
+        errors[at].code = mr_cross_string(error->code);
+        errors[at].message = mr_cross_string(error->message);
         errors[at].column.is_some = error->column != NULL;
         if (error->column != NULL) {
-            errors[at].column.val = cross_string(error->column);
+            errors[at].column.val = mr_cross_string(error->column);
         }
     }
     return errors;
@@ -350,13 +352,13 @@ static struct {
     void *parameters;
 } call;
 
-void end_call(bool freed) {
+void mr_end_call(bool freed) {
     if (!freed) {
         free(call.parameters);
     }
     call.parameters = NULL;
     call.begun = false;
-    arena_reset(&call_arena);
+    mr_arena_reset(&mr_call_arena);
 }
 
 /*
@@ -371,12 +373,12 @@ void *cabi_realloc(void *old, size_t old_size, size_t align, size_t size) {
     (void)align;
     bool first = !call.begun;
     call.begun = true;
-    if (first && size != 0 && size == parameter_block_size) {
+    if (first && size != 0 && size == mr_parameter_block_size) {
         call.parameters = malloc(size);
         if (call.parameters == NULL) {
             millrace_fail("out of memory: %zu bytes", size);
         }
         return call.parameters;
     }
-    return arena_grow(&call_arena, old_size == 0 ? NULL : old, old_size, size);
+    return mr_arena_grow(&mr_call_arena, old_size == 0 ? NULL : old, old_size, size);
 }

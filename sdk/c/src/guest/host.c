@@ -16,7 +16,7 @@ void millrace_fail(const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(report, sizeof report, format, arguments);
     va_end(arguments);
-    guest_string_t message = cross_string(report);
+    guest_string_t message = mr_cross_string(report);
     millrace_plugin_fault_report(&message);
     __builtin_trap();
 }
@@ -25,7 +25,7 @@ void millrace_fail(const char *format, ...) {
 static void log_line(millrace_plugin_log_level_t level, const char *format, va_list arguments) {
     char line[REPORT_BYTES_MAX];
     vsnprintf(line, sizeof line, format, arguments);
-    guest_string_t message = cross_string(line);
+    guest_string_t message = mr_cross_string(line);
     millrace_plugin_log_log(level, &message);
 }
 
@@ -43,11 +43,11 @@ LEVEL(millrace_log_warn, MILLRACE_PLUGIN_LOG_LEVEL_WARN)
 LEVEL(millrace_log_error, MILLRACE_PLUGIN_LOG_LEVEL_ERROR)
 
 void millrace_count(const char *name, uint64_t amount) {
-    guest_string_t string = cross_string(name);
+    guest_string_t string = mr_cross_string(name);
     millrace_plugin_metrics_count(&string, amount);
 }
 
 void millrace_gauge(const char *name, double value) {
-    guest_string_t string = cross_string(name);
+    guest_string_t string = mr_cross_string(name);
     millrace_plugin_metrics_gauge(&string, value);
 }

@@ -23,15 +23,15 @@ static uint32_t group_of(
 ) {
     millrace_writer writer = { .arena = &test->arena };
     if (column != NULL) {
-        write_value(&writer, column, row);
+        mr_write_value(&writer, column, row);
     }
     millrace_bytes written = millrace_written(&writer);
     const char *key = millrace_copy(
         &test->arena, (millrace_text){ (const char *)written.bytes, written.length }
     );
-    size_t at = text_list_find(&aggregate->keys, key);
+    size_t at = mr_text_list_find(&aggregate->keys, key);
     if (at == aggregate->keys.count) {
-        text_list_add(&aggregate->keys, key);
+        mr_text_list_add(&aggregate->keys, key);
         if (column != NULL) {
             millrace_append_row(aggregate->groups, column, row);
         }
@@ -53,7 +53,7 @@ static millrace_status update(
     size_t count = aggregate->keys.count;
     millrace_bytes *none = millrace_alloc_zeroed(&test->arena, count, sizeof *none);
     millrace_column empty = millrace_column_of_bytes(&test->arena, none, count);
-    millrace_states updated = states_from(&test->arena, &empty);
+    millrace_states updated = mr_states_from(&test->arena, &empty);
     millrace_status status = aggregate->plugin->update(
         test->start.plugin, &updated, groups, arguments
     );
@@ -61,9 +61,9 @@ static millrace_status update(
         return status;
     }
     millrace_column before = millrace_column_of_bytes(&test->arena, aggregate->states, count);
-    millrace_column added = states_column(&updated, false);
-    millrace_states merged = states_from(&test->arena, &before);
-    status = run_merge(aggregate->plugin, test->start.plugin, &merged, &added);
+    millrace_column added = mr_states_column(&updated, false);
+    millrace_states merged = mr_states_from(&test->arena, &before);
+    status = mr_run_merge(aggregate->plugin, test->start.plugin, &merged, &added);
     for (size_t at = 0; status == MILLRACE_OK && at < count; at++) {
         aggregate->states[at] = millrace_states_get(&merged, at);
     }
@@ -74,9 +74,9 @@ static millrace_status update(
 static millrace_status evaluate(millrace_test *test, const aggregate_test *aggregate) {
     size_t count = aggregate->keys.count;
     millrace_column stored = millrace_column_of_bytes(&test->arena, aggregate->states, count);
-    millrace_states states = states_from(&test->arena, &stored);
+    millrace_states states = mr_states_from(&test->arena, &stored);
     millrace_column results;
-    millrace_status status = run_evaluate(
+    millrace_status status = mr_run_evaluate(
         aggregate->plugin, test->start.plugin, &test->start.description_->result, &states, &results
     );
     if (status != MILLRACE_OK) {
@@ -99,14 +99,14 @@ static millrace_status evaluate(millrace_test *test, const aggregate_test *aggre
     }
     test->ports[1].rows.length = 0;
     for (size_t at = 0; at < count; at++) {
-        note_row(test, "main", &rows, at, "result", &results, at);
+        mr_note_row(test, "main", &rows, at, "result", &results, at);
     }
     return MILLRACE_OK;
 }
 
 static void take_rows(millrace_test *test, const millrace_batch *rows) {
     aggregate_test *aggregate = test->world;
-    millrace_batch arguments = batch_of(test, rows, &aggregate->arguments);
+    millrace_batch arguments = mr_batch_of(test, rows, &aggregate->arguments);
     const millrace_column *column = aggregate->group == NULL
         ? NULL
         : millrace_column_named(rows, aggregate->group);
@@ -125,34 +125,34 @@ millrace_test *millrace_test_aggregate(
 ) {
     /* The function sees its arguments only, and the test all columns. */
     millrace_arena arena = { 0 };
-    const millrace_json *json = json_from(
-        &arena, "the schema", millrace_text_of(with_quotes(&arena, schema))
+    const millrace_json *json = mr_json_from(
+        &arena, "the schema", millrace_text_of(mr_with_quotes(&arena, schema))
     );
     millrace_writer writer = { .arena = &arena };
     for (size_t at = 0; at < json->count; at++) {
         if (group == NULL || !millrace_text_is(json->items[at].name, group)) {
-            write_plain(&writer, writer.length == 0 ? "{" : ", ");
-            write_quoted(&writer, json->items[at].name);
-            write_plain(&writer, ": ");
-            write_quoted(&writer, json->items[at].text);
+            mr_write_plain(&writer, writer.length == 0 ? "{" : ", ");
+            mr_write_quoted(&writer, json->items[at].name);
+            mr_write_plain(&writer, ": ");
+            mr_write_quoted(&writer, json->items[at].text);
         }
     }
-    write_plain(&writer, writer.length == 0 ? "{}" : "}");
+    mr_write_plain(&writer, writer.length == 0 ? "{}" : "}");
     const char *own = millrace_copy(
         &arena, (millrace_text){ (const char *)writer.bytes, writer.length }
     );
-    millrace_test *test = test_start(config, own, NULL, plugin->start);
-    arena_free(&arena);
-    check_result(&test->start);
+    millrace_test *test = mr_test_start(config, own, NULL, plugin->start);
+    mr_arena_free(&arena);
+    mr_check_result(&test->start);
     aggregate_test *aggregate = MILLRACE_NEW(&test->arena, aggregate_test);
     aggregate->plugin = plugin;
     aggregate->group = group;
     aggregate->keys.arena = &test->arena;
     aggregate->arguments.arena = &test->arena;
     for (size_t at = 0; at < test->start.input.count; at++) {
-        text_list_add(&aggregate->arguments, test->start.input.fields[at].name);
+        mr_text_list_add(&aggregate->arguments, test->start.input.fields[at].name);
     }
-    test->start.input = schema_from_json(&test->arena, schema);
+    test->start.input = mr_schema_from_json(&test->arena, schema);
     if (group != NULL) {
         const millrace_field *field = millrace_find_field(test->start.input, group);
         if (field == NULL) {

@@ -54,7 +54,7 @@ static void add_key(
     keyed->states = states;
     for (size_t column = 0; column < rows->column_count; column++) {
         const char *name = rows->names[column];
-        if (text_list_find(&keyed->key, name) < keyed->key.count) {
+        if (mr_text_list_find(&keyed->key, name) < keyed->key.count) {
             millrace_append_row(keyed->columns[column], &rows->columns[column], row);
         } else {
             millrace_append_null(keyed->columns[column]);
@@ -68,15 +68,15 @@ static size_t key_of(
 ) {
     millrace_writer writer = { .arena = &test->arena };
     for (size_t at = 0; at < keyed->key.count; at++) {
-        write_value(&writer, millrace_column_named(rows, keyed->key.texts[at]), row);
-        write_plain(&writer, ",");
+        mr_write_value(&writer, millrace_column_named(rows, keyed->key.texts[at]), row);
+        mr_write_plain(&writer, ",");
     }
     const char *key = millrace_copy(
         &test->arena, (millrace_text){ (const char *)writer.bytes, writer.length }
     );
-    size_t at = text_list_find(&keyed->known, key);
+    size_t at = mr_text_list_find(&keyed->known, key);
     if (at == keyed->known.count) {
-        text_list_add(&keyed->known, key);
+        mr_text_list_add(&keyed->known, key);
         add_key(test, keyed, rows, row);
     }
     return at;
@@ -176,7 +176,7 @@ static void run(
 ) {
     keyed_test *keyed = test->world;
     const struct millrace_description *description = test->start.description_;
-    millrace_output out = new_output(test, rows->rows);
+    millrace_output out = mr_new_output(test, rows->rows);
     millrace_batch keys = keys_of(test, keyed, call, rows);
     millrace_bytes *states = MILLRACE_ARRAY(&test->arena, millrace_bytes, call->key_count);
     for (size_t at = 0; at < call->key_count; at++) {
@@ -185,18 +185,18 @@ static void run(
     keyed->memory.keys = call->keys;
     millrace_keyed_batch batch = {
         .arena = &test->arena,
-        .rows = batch_of(test, rows, &description->reads),
-        .keys = batch_of(test, &keys, &description->keys),
+        .rows = mr_batch_of(test, rows, &description->reads),
+        .keys = mr_batch_of(test, &keys, &description->keys),
         .key_count = call->key_count,
         .times = times,
         .starts = call->starts,
         .stored = millrace_column_of_bytes(&test->arena, states, call->key_count),
         .due = call->due,
         .due_count = call->due_count,
-        .large = &memory_large_state,
+        .large = &mr_memory_large_state,
         .large_self = &keyed->memory,
     };
-    test->failure = run_keyed(keyed->plugin, test->start.plugin, &batch, &out);
+    test->failure = mr_run_keyed(keyed->plugin, test->start.plugin, &batch, &out);
     if (test->failure != MILLRACE_OK) {
         return;
     }
@@ -204,7 +204,7 @@ static void run(
         keyed->states[call->keys[batch.changed[at]]] = batch.states[at];
     }
     set_timers(test, keyed, call, &batch);
-    note_output(test, rows, &keys, &out);
+    mr_note_output(test, rows, &keys, &out);
 }
 
 /* A row with what it is sorted by. */
@@ -285,7 +285,7 @@ static void take_rows(millrace_test *test, const millrace_batch *rows) {
 static void fire(millrace_test *test, millrace_clock clock, int64_t until) {
     keyed_test *keyed = test->world;
     millrace_arena *arena = &test->arena;
-    millrace_batch none = rows_from(test, "");
+    millrace_batch none = mr_rows_from(test, "");
     test->failure = NULL;
     while (test->failure == NULL) {
         size_t count = keyed->known.count;
@@ -333,11 +333,11 @@ millrace_test *millrace_test_keyed(
     const millrace_keyed *plugin, const char *config, const char *schema, const char *key,
     const char *event_time
 ) {
-    millrace_test *test = test_start(config, schema, key, plugin->start);
+    millrace_test *test = mr_test_start(config, schema, key, plugin->start);
     keyed_test *keyed = MILLRACE_NEW(&test->arena, keyed_test);
     keyed->key.arena = &test->arena;
     for (size_t at = 0; at < test->start.key_count; at++) {
-        text_list_add(&keyed->key, test->start.key[at]);
+        mr_text_list_add(&keyed->key, test->start.key[at]);
     }
     keyed->plugin = plugin;
     keyed->event_time = event_time;

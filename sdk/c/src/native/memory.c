@@ -32,7 +32,7 @@ static void add(memory *memory, stored added) {
     if (memory->count == memory->capacity) {
         size_t capacity = memory->capacity * 2 + 8;
         size_t size = sizeof added;
-        memory->stored = arena_grow(
+        memory->stored = mr_arena_grow(
             memory->arena, memory->stored, memory->count * size, capacity * size
         );
         memory->capacity = capacity;
@@ -156,7 +156,7 @@ static void list_remove(void *self, uint32_t key, const char *list, uint64_t bef
     }
 }
 
-const large_state memory_large_state = {
+const large_state mr_memory_large_state = {
     .map_get = map_get,
     .map_put = map_put,
     .map_remove = map_remove,

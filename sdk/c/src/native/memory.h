@@ -25,6 +25,6 @@ typedef struct memory {
 } memory;
 
 /* Its `self` is a memory. */
-extern const large_state memory_large_state;
+extern const large_state mr_memory_large_state;
 
 #endif

@@ -12,10 +12,10 @@ static const char *mistakes_of(millrace_test *test) {
     millrace_writer writer = { .arena = &test->arena };
     for (size_t at = 0; at < description->error_count; at++) {
         const config_error *error = &description->errors[at];
-        write_plain(&writer, at == 0 ? "" : "; ");
-        write_plain(&writer, error->path);
-        write_plain(&writer, *error->path == '\0' ? "" : ": ");
-        write_plain(&writer, error->message);
+        mr_write_plain(&writer, at == 0 ? "" : "; ");
+        mr_write_plain(&writer, error->path);
+        mr_write_plain(&writer, *error->path == '\0' ? "" : ": ");
+        mr_write_plain(&writer, error->message);
     }
     return description->error_count == 0
         ? NULL
@@ -33,7 +33,7 @@ static port_text *port_of(millrace_test *test, const char *name) {
 
 static void add_port(millrace_test *test, const char *name) {
     size_t size = sizeof(port_text);
-    test->ports = arena_grow(
+    test->ports = mr_arena_grow(
         &test->arena, test->ports, test->port_count * size, (test->port_count + 1) * size
     );
     test->ports[test->port_count++] = (port_text){ name, { .arena = &test->arena } };
@@ -45,13 +45,13 @@ static void take_names(text_list *names, const char *text) {
         text += strspn(text, ", ");
         size_t length = strcspn(text, ", ");
         if (length > 0) {
-            text_list_add(names, millrace_copy(names->arena, (millrace_text){ text, length }));
+            mr_text_list_add(names, millrace_copy(names->arena, (millrace_text){ text, length }));
         }
         text += length;
     }
 }
 
-millrace_test *test_start(
+millrace_test *mr_test_start(
     const char *config, const char *schema, const char *key,
     millrace_status (*start)(millrace_start *)
 ) {
@@ -64,12 +64,12 @@ millrace_test *test_start(
     take_names(&names, key == NULL ? "" : key);
     test->start = (millrace_start){
         .arena = arena,
-        .input = schema_from_json(arena, schema),
+        .input = mr_schema_from_json(arena, schema),
         .key = names.texts,
         .key_count = names.count,
     };
-    begin_description(&test->start);
-    run_start(&test->start, millrace_text_of(with_quotes(arena, config)), start);
+    mr_begin_description(&test->start);
+    mr_run_start(&test->start, millrace_text_of(mr_with_quotes(arena, config)), start);
     const struct millrace_description *description = test->start.description_;
     add_port(test, "errors");
     for (size_t at = 0; at < description->port_count; at++) {
@@ -83,7 +83,7 @@ millrace_test *test_start(
 
 /* --- Rows in --- */
 
-millrace_batch rows_from(millrace_test *test, const char *rows) {
+millrace_batch mr_rows_from(millrace_test *test, const char *rows) {
     millrace_arena *arena = &test->arena;
     millrace_schema schema = test->start.input;
     millrace_builder **builders = MILLRACE_ARRAY(arena, millrace_builder *, schema.count);
@@ -93,7 +93,7 @@ millrace_batch rows_from(millrace_test *test, const char *rows) {
         names[at] = schema.fields[at].name;
     }
     uint32_t count = 0;
-    const char *rest = with_quotes(arena, rows);
+    const char *rest = mr_with_quotes(arena, rows);
     while (*rest != '\0') {
         size_t length = strcspn(rest, "\n");
         millrace_text line = { rest, length };
@@ -101,13 +101,13 @@ millrace_batch rows_from(millrace_test *test, const char *rows) {
         if (length == 0) {
             continue;
         }
-        const millrace_json *row = json_from(arena, "a row", line);
+        const millrace_json *row = mr_json_from(arena, "a row", line);
         for (size_t at = 0; at < schema.count; at++) {
             const millrace_json *member = millrace_json_member(row, names[at]);
             if (member == NULL) {
                 millrace_append_null(builders[at]);
             } else {
-                append_json(builders[at], member);
+                mr_append_json(builders[at], member);
             }
         }
         count++;
@@ -125,7 +125,7 @@ millrace_batch rows_from(millrace_test *test, const char *rows) {
     };
 }
 
-millrace_batch batch_of(millrace_test *test, const millrace_batch *all, const text_list *names) {
+millrace_batch mr_batch_of(millrace_test *test, const millrace_batch *all, const text_list *names) {
     millrace_batch batch = *all;
     millrace_column *columns = MILLRACE_ARRAY(&test->arena, millrace_column, names->count);
     for (size_t at = 0; at < names->count; at++) {
@@ -137,7 +137,7 @@ millrace_batch batch_of(millrace_test *test, const millrace_batch *all, const te
     return batch;
 }
 
-millrace_output new_output(millrace_test *test, size_t rows) {
+millrace_output mr_new_output(millrace_test *test, size_t rows) {
     return (millrace_output
     ){ .arena = &test->arena, .description = test->start.description_, .rows = rows };
 }
@@ -145,7 +145,7 @@ millrace_output new_output(millrace_test *test, size_t rows) {
 void millrace_test_rows(millrace_test *test, const char *rows) {
     test->failure = NULL;
     if (mistakes_of(test) == NULL) {
-        millrace_batch batch = rows_from(test, rows);
+        millrace_batch batch = mr_rows_from(test, rows);
         test->take_rows(test, &batch);
     }
 }
@@ -155,10 +155,10 @@ void millrace_test_rows(millrace_test *test, const char *rows) {
 static void write_member(
     millrace_writer *writer, bool first, const char *name, const millrace_column *column, size_t row
 ) {
-    write_plain(writer, first ? "{" : ", ");
-    write_quoted(writer, millrace_text_of(name));
-    write_plain(writer, ": ");
-    write_value(writer, column, row);
+    mr_write_plain(writer, first ? "{" : ", ");
+    mr_write_quoted(writer, millrace_text_of(name));
+    mr_write_plain(writer, ": ");
+    mr_write_value(writer, column, row);
 }
 
 /* A row of a port: what is carried over, then what is added. */
@@ -171,7 +171,7 @@ static void write_row(
     bool first = true;
     for (size_t at = 0; at < rows->column_count; at++) {
         const char *name = rows->names[at];
-        if (text_list_find(&port->drops, name) < port->drops.count) {
+        if (mr_text_list_find(&port->drops, name) < port->drops.count) {
             continue;
         }
         const millrace_column *column = &rows->columns[at];
@@ -187,16 +187,16 @@ static void write_row(
     }
     for (size_t add = 0; add < port->add_count; add++) {
         const char *name = port->adds[add].name;
-        bool dropped = text_list_find(&port->drops, name) < port->drops.count;
+        bool dropped = mr_text_list_find(&port->drops, name) < port->drops.count;
         if (dropped || millrace_find_field(test->start.input, name) == NULL) {
             write_member(writer, first, name, &emitted->columns[add], emitted_row);
             first = false;
         }
     }
-    write_plain(writer, first ? "{}\n" : "}\n");
+    mr_write_plain(writer, first ? "{}\n" : "}\n");
 }
 
-void note_row(
+void mr_note_row(
     millrace_test *test, const char *port, const millrace_batch *rows, size_t row, const char *name,
     const millrace_column *last, size_t last_row
 ) {
@@ -205,7 +205,7 @@ void note_row(
         write_member(writer, at == 0, rows->names[at], &rows->columns[at], row);
     }
     write_member(writer, rows->column_count == 0, name, last, last_row);
-    write_plain(writer, "}\n");
+    mr_write_plain(writer, "}\n");
 }
 
 static int by_row(const void *a, const void *b) {
@@ -214,7 +214,7 @@ static int by_row(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-void note_errors(millrace_test *test, const millrace_output *out) {
+void mr_note_errors(millrace_test *test, const millrace_output *out) {
     millrace_writer *writer = &port_of(test, "errors")->rows;
     if (out->error_count > 0) {
         qsort(out->errors, out->error_count, sizeof(row_error), by_row);
@@ -224,21 +224,21 @@ void note_errors(millrace_test *test, const millrace_output *out) {
         const char *head = millrace_format(
             &test->arena, "{\"row\": %u, \"code\": ", (unsigned)error->row
         );
-        write_plain(writer, head);
-        write_quoted(writer, millrace_text_of(error->code));
-        write_plain(writer, ", \"column\": ");
+        mr_write_plain(writer, head);
+        mr_write_quoted(writer, millrace_text_of(error->code));
+        mr_write_plain(writer, ", \"column\": ");
         if (error->column == NULL) {
-            write_plain(writer, "null");
+            mr_write_plain(writer, "null");
         } else {
-            write_quoted(writer, millrace_text_of(error->column));
+            mr_write_quoted(writer, millrace_text_of(error->column));
         }
-        write_plain(writer, ", \"message\": ");
-        write_quoted(writer, millrace_text_of(error->message));
-        write_plain(writer, "}\n");
+        mr_write_plain(writer, ", \"message\": ");
+        mr_write_quoted(writer, millrace_text_of(error->message));
+        mr_write_plain(writer, "}\n");
     }
 }
 
-void note_output(
+void mr_note_output(
     millrace_test *test, const millrace_batch *rows, const millrace_batch *keys,
     const millrace_output *out
 ) {
@@ -259,7 +259,7 @@ void note_output(
             }
         }
     }
-    note_errors(test, out);
+    mr_note_errors(test, out);
 }
 
 const char *millrace_test_port(millrace_test *test, const char *port) {
@@ -342,7 +342,7 @@ void millrace_test_expect(millrace_test *test, const char *port, const char *row
         unexpected(test, port, "rows", mistakes != NULL ? mistakes : test->failure);
         return;
     }
-    const char *expected_rest = with_quotes(arena, rows);
+    const char *expected_rest = mr_with_quotes(arena, rows);
     const char *found_rest = millrace_test_port(test, port);
     bool partly = strcmp(port, "errors") == 0;
     for (size_t line = 1;; line++) {
@@ -353,8 +353,8 @@ void millrace_test_expect(millrace_test *test, const char *port, const char *row
         }
         if (expected == NULL || found == NULL
             || !is_same(
-                json_from(arena, "what is expected", millrace_text_of(expected)),
-                json_from(arena, "a row", millrace_text_of(found)), partly
+                mr_json_from(arena, "what is expected", millrace_text_of(expected)),
+                mr_json_from(arena, "a row", millrace_text_of(found)), partly
             )) {
             const char *what = millrace_format(arena, "row %zu of port `%s`", line, port);
             unexpected(test, what, expected, found);
@@ -391,7 +391,7 @@ void millrace_test_expect_number(
 
 int millrace_test_end(millrace_test *test) {
     int count = test->unexpected;
-    arena_free(&test->arena);
+    mr_arena_free(&test->arena);
     free(test);
     return count;
 }

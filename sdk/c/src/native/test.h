@@ -29,34 +29,34 @@ struct millrace_test {
 
 /* A test whose plugin has been started. `key` has the columns of the key with commas between them,
  * or is NULL. */
-millrace_test *test_start(
+millrace_test *mr_test_start(
     const char *config, const char *schema, const char *key,
     millrace_status (*start)(millrace_start *)
 );
 
 /* All columns of the schema from rows, one JSON object per line. */
-millrace_batch rows_from(millrace_test *test, const char *rows);
+millrace_batch mr_rows_from(millrace_test *test, const char *rows);
 
 /* The columns of these names. */
-millrace_batch batch_of(millrace_test *test, const millrace_batch *all, const text_list *names);
+millrace_batch mr_batch_of(millrace_test *test, const millrace_batch *all, const text_list *names);
 
 /* What a call has put out. Row `rows->rows + k` is row k of `keys`, in which all columns but those of
  * the key are null; `keys` may be NULL. */
-void note_output(
+void mr_note_output(
     millrace_test *test, const millrace_batch *rows, const millrace_batch *keys,
     const millrace_output *out
 );
 
 /* Writes a row of a port, with a last column beside it if there is one. */
-void note_row(
+void mr_note_row(
     millrace_test *test, const char *port, const millrace_batch *rows, size_t row, const char *name,
     const millrace_column *last, size_t last_row
 );
 
 /* Notes the rows that were refused. */
-void note_errors(millrace_test *test, const millrace_output *out);
+void mr_note_errors(millrace_test *test, const millrace_output *out);
 
 /* An output for a call with so many rows. */
-millrace_output new_output(millrace_test *test, size_t rows);
+millrace_output mr_new_output(millrace_test *test, size_t rows);
 
 #endif

@@ -8,7 +8,7 @@
 
 /* --- Texts of a test --- */
 
-const char *with_quotes(millrace_arena *arena, const char *text) {
+const char *mr_with_quotes(millrace_arena *arena, const char *text) {
     if (strchr(text, '"') != NULL) {
         return text;
     }
@@ -20,156 +20,13 @@ const char *with_quotes(millrace_arena *arena, const char *text) {
     return quoted;
 }
 
-const millrace_json *json_from(millrace_arena *arena, const char *what, millrace_text text) {
+const millrace_json *mr_json_from(millrace_arena *arena, const char *what, millrace_text text) {
     const char *error = NULL;
     const millrace_json *json = millrace_json_parse(arena, text, &error);
     if (json == NULL) {
         millrace_fail("%s of the test is no JSON: %s: %s", what, error, millrace_copy(arena, text));
     }
     return json;
-}
-
-/* --- Types --- */
-
-typedef struct type_reader {
-    millrace_arena *arena;
-    const char *rest;
-} type_reader;
-
-static const char *take_word(type_reader *reader) {
-    size_t length = 0;
-    while (reader->rest[length] != '\0' && strchr("<>(),: []", reader->rest[length]) == NULL) {
-        length++;
-    }
-    const char *word = millrace_copy(reader->arena, (millrace_text){ reader->rest, length });
-    reader->rest += length;
-    reader->rest += strspn(reader->rest, " ");
-    return word;
-}
-
-static bool take_mark(type_reader *reader, char mark) {
-    if (*reader->rest != mark) {
-        return false;
-    }
-    reader->rest++;
-    reader->rest += strspn(reader->rest, " ");
-    return true;
-}
-
-static bool take_type(type_reader *reader, millrace_type *type);
-
-/* Makes a type of these children. */
-static bool nested(
-    type_reader *reader, millrace_type *type, millrace_kind kind, const millrace_field *children,
-    size_t count
-) {
-    millrace_field *copy = MILLRACE_ARRAY(reader->arena, millrace_field, count);
-    memcpy(copy, children, count * sizeof *copy);
-    *type = (millrace_type){ .kind = kind, .children = copy, .child_count = count };
-    return true;
-}
-
-#define STRUCT_FIELDS_MAX 64
-
-static bool take_struct(type_reader *reader, millrace_type *type) {
-    millrace_field fields[STRUCT_FIELDS_MAX];
-    size_t count = 0;
-    if (!take_mark(reader, '<')) {
-        return false;
-    }
-    do {
-        if (count == STRUCT_FIELDS_MAX) {
-            return false;
-        }
-        fields[count] = (millrace_field){ .name = take_word(reader), .nullable = true };
-        if (!take_mark(reader, ':') || !take_type(reader, &fields[count].type)) {
-            return false;
-        }
-        count++;
-    } while (take_mark(reader, ','));
-    return take_mark(reader, '>') && nested(reader, type, MILLRACE_STRUCT, fields, count);
-}
-
-static bool take_map(type_reader *reader, millrace_type *type) {
-    millrace_field pair[2] = { { .name = "key" }, { .name = "value", .nullable = true } };
-    millrace_field entries = { .name = "entries" };
-    return take_mark(reader, '<') && take_type(reader, &pair[0].type) && take_mark(reader, ',')
-        && take_type(reader, &pair[1].type) && take_mark(reader, '>')
-        && nested(reader, &entries.type, MILLRACE_STRUCT, pair, 2)
-        && nested(reader, type, MILLRACE_MAP, &entries, 1);
-}
-
-static bool take_list(type_reader *reader, millrace_type *type) {
-    millrace_field item = { .name = "item", .nullable = true };
-    return take_mark(reader, '<') && take_type(reader, &item.type) && take_mark(reader, '>')
-        && nested(reader, type, MILLRACE_LIST, &item, 1);
-}
-
-static bool take_decimal(type_reader *reader, millrace_type *type) {
-    type->kind = MILLRACE_DECIMAL128;
-    if (!take_mark(reader, '(')) {
-        return false;
-    }
-    type->precision = (uint8_t)strtoul(take_word(reader), NULL, 10);
-    if (!take_mark(reader, ',')) {
-        return false;
-    }
-    type->scale = (int8_t)strtol(take_word(reader), NULL, 10);
-    return take_mark(reader, ')');
-}
-
-static bool take_type(type_reader *reader, millrace_type *type) {
-    static const struct {
-        const char *name;
-        millrace_kind kind;
-    } names[] = {
-        { "bool", MILLRACE_BOOLEAN },    { "boolean", MILLRACE_BOOLEAN },
-        { "int8", MILLRACE_INT8 },       { "int16", MILLRACE_INT16 },
-        { "int32", MILLRACE_INT32 },     { "int64", MILLRACE_INT64 },
-        { "uint8", MILLRACE_UINT8 },     { "uint16", MILLRACE_UINT16 },
-        { "uint32", MILLRACE_UINT32 },   { "uint64", MILLRACE_UINT64 },
-        { "float32", MILLRACE_FLOAT32 }, { "float64", MILLRACE_FLOAT64 },
-        { "string", MILLRACE_UTF8 },     { "binary", MILLRACE_BINARY },
-        { "date", MILLRACE_DATE32 },     { "timestamp", MILLRACE_TIMESTAMP },
-    };
-    *type = (millrace_type){ 0 };
-    const char *word = take_word(reader);
-    if (strcmp(word, "decimal") == 0) {
-        return take_decimal(reader, type);
-    }
-    if (strcmp(word, "list") == 0) {
-        return take_list(reader, type);
-    }
-    if (strcmp(word, "struct") == 0) {
-        return take_struct(reader, type);
-    }
-    if (strcmp(word, "map") == 0) {
-        return take_map(reader, type);
-    }
-    for (size_t at = 0; at < sizeof names / sizeof names[0]; at++) {
-        if (strcmp(names[at].name, word) == 0) {
-            type->kind = names[at].kind;
-            type->zone = type->kind == MILLRACE_TIMESTAMP ? "UTC" : NULL;
-            return true;
-        }
-    }
-    return false;
-}
-
-millrace_schema schema_from_json(millrace_arena *arena, const char *text) {
-    const millrace_json *json = json_from(
-        arena, "the schema", millrace_text_of(with_quotes(arena, text))
-    );
-    millrace_field *fields = MILLRACE_ARRAY(arena, millrace_field, json->count);
-    for (size_t at = 0; at < json->count; at++) {
-        const char *type = json->items[at].text.bytes;
-        type_reader reader = { arena, type == NULL ? "" : type };
-        fields[at] = (millrace_field){ .name = json->items[at].name.bytes, .nullable = true };
-        if (!take_type(&reader, &fields[at].type) || *reader.rest != '\0') {
-            millrace_fail("column `%s` of the test has no type `%s`", fields[at].name, type);
-        }
-    }
-    return (millrace_schema){ fields, json->count };
 }
 
 /* --- Times --- */
@@ -352,7 +209,7 @@ static void append_object(
         millrace_builder *entries = millrace_builder_child(builder, 0);
         for (size_t at = 0; at < json->count; at++) {
             millrace_append_text(millrace_builder_child(entries, 0), json->items[at].name);
-            append_json(millrace_builder_child(entries, 1), &json->items[at]);
+            mr_append_json(millrace_builder_child(entries, 1), &json->items[at]);
             millrace_append_struct(entries);
         }
         millrace_append_list(builder);
@@ -363,13 +220,13 @@ static void append_object(
         if (member == NULL) {
             millrace_append_null(millrace_builder_child(builder, at));
         } else {
-            append_json(millrace_builder_child(builder, at), member);
+            mr_append_json(millrace_builder_child(builder, at), member);
         }
     }
     millrace_append_struct(builder);
 }
 
-void append_json(millrace_builder *builder, const millrace_json *json) {
+void mr_append_json(millrace_builder *builder, const millrace_json *json) {
     const millrace_type *type = millrace_builder_type(builder);
     switch (json->kind) {
     case MILLRACE_JSON_NULL:
@@ -386,7 +243,7 @@ void append_json(millrace_builder *builder, const millrace_json *json) {
         break;
     case MILLRACE_JSON_LIST:
         for (size_t at = 0; at < json->count; at++) {
-            append_json(millrace_builder_child(builder, 0), &json->items[at]);
+            mr_append_json(millrace_builder_child(builder, 0), &json->items[at]);
         }
         millrace_append_list(builder);
         break;
@@ -398,23 +255,23 @@ void append_json(millrace_builder *builder, const millrace_json *json) {
 
 /* --- Values out --- */
 
-void write_plain(millrace_writer *writer, const char *text) {
+void mr_write_plain(millrace_writer *writer, const char *text) {
     millrace_write(writer, text, strlen(text));
 }
 
-void write_quoted(millrace_writer *writer, millrace_text text) {
-    write_plain(writer, "\"");
+void mr_write_quoted(millrace_writer *writer, millrace_text text) {
+    mr_write_plain(writer, "\"");
     for (size_t at = 0; at < text.length; at++) {
         char byte = text.bytes[at];
         if (byte == '"' || byte == '\\') {
-            write_plain(writer, byte == '"' ? "\\\"" : "\\\\");
+            mr_write_plain(writer, byte == '"' ? "\\\"" : "\\\\");
         } else if ((unsigned char)byte < 0x20) {
-            write_plain(writer, millrace_format(writer->arena, "\\u%04x", (unsigned)byte));
+            mr_write_plain(writer, millrace_format(writer->arena, "\\u%04x", (unsigned)byte));
         } else {
             millrace_write(writer, &byte, 1);
         }
     }
-    write_plain(writer, "\"");
+    mr_write_plain(writer, "\"");
 }
 
 static const char *decimal_text(millrace_arena *arena, millrace_int128 value, int scale) {
@@ -455,10 +312,10 @@ static bool is_text(millrace_bytes bytes) {
 
 static void write_binary(millrace_writer *writer, millrace_bytes bytes) {
     if (is_text(bytes)) {
-        write_quoted(writer, (millrace_text){ (const char *)bytes.bytes, bytes.length });
+        mr_write_quoted(writer, (millrace_text){ (const char *)bytes.bytes, bytes.length });
         return;
     }
-    write_plain(writer, "\"base64:");
+    mr_write_plain(writer, "\"base64:");
     for (size_t at = 0; at < bytes.length; at += 3) {
         uint32_t bits = 0;
         for (size_t byte = 0; byte < 3; byte++) {
@@ -469,9 +326,9 @@ static void write_binary(millrace_writer *writer, millrace_bytes bytes) {
         for (size_t digit = 0; digit < digits; digit++) {
             four[digit] = base64_digits[bits >> (18 - 6 * digit) & 0x3F];
         }
-        write_plain(writer, four);
+        mr_write_plain(writer, four);
     }
-    write_plain(writer, "\"");
+    mr_write_plain(writer, "\"");
 }
 
 /* A float32 in as few digits as name it. */
@@ -489,30 +346,30 @@ static const char *float_text(millrace_arena *arena, float number) {
 static void write_list(millrace_writer *writer, const millrace_column *column, size_t row) {
     millrace_range range = millrace_list_at(column, row);
     bool map = column->type.kind == MILLRACE_MAP;
-    write_plain(writer, map ? "{" : "[");
+    mr_write_plain(writer, map ? "{" : "[");
     for (size_t at = range.first; at < range.end; at++) {
-        write_plain(writer, at == range.first ? "" : ", ");
+        mr_write_plain(writer, at == range.first ? "" : ", ");
         const millrace_column *items = column->children;
         if (map) {
-            write_value(writer, &items->children[0], at);
-            write_plain(writer, ": ");
-            write_value(writer, &items->children[1], at);
+            mr_write_value(writer, &items->children[0], at);
+            mr_write_plain(writer, ": ");
+            mr_write_value(writer, &items->children[1], at);
         } else {
-            write_value(writer, items, at);
+            mr_write_value(writer, items, at);
         }
     }
-    write_plain(writer, map ? "}" : "]");
+    mr_write_plain(writer, map ? "}" : "]");
 }
 
 static void write_struct(millrace_writer *writer, const millrace_column *column, size_t row) {
-    write_plain(writer, "{");
+    mr_write_plain(writer, "{");
     for (size_t at = 0; at < column->type.child_count; at++) {
-        write_plain(writer, at == 0 ? "" : ", ");
-        write_quoted(writer, millrace_text_of(column->type.children[at].name));
-        write_plain(writer, ": ");
-        write_value(writer, &column->children[at], row);
+        mr_write_plain(writer, at == 0 ? "" : ", ");
+        mr_write_quoted(writer, millrace_text_of(column->type.children[at].name));
+        mr_write_plain(writer, ": ");
+        mr_write_value(writer, &column->children[at], row);
     }
-    write_plain(writer, "}");
+    mr_write_plain(writer, "}");
 }
 
 static const char *integer_text(millrace_arena *arena, const millrace_column *column, size_t row) {
@@ -528,39 +385,41 @@ static const char *integer_text(millrace_arena *arena, const millrace_column *co
     }
 }
 
-void write_value(millrace_writer *writer, const millrace_column *column, size_t row) {
+void mr_write_value(millrace_writer *writer, const millrace_column *column, size_t row) {
     millrace_arena *arena = writer->arena;
     if (!millrace_is_valid(column, row)) {
-        write_plain(writer, "null");
+        mr_write_plain(writer, "null");
         return;
     }
     switch (column->type.kind) {
     case MILLRACE_BOOLEAN:
-        write_plain(writer, millrace_bool_at(column, row) ? "true" : "false");
+        mr_write_plain(writer, millrace_bool_at(column, row) ? "true" : "false");
         break;
     case MILLRACE_FLOAT32:
-        write_plain(writer, float_text(arena, millrace_floats(column)[row]));
+        mr_write_plain(writer, float_text(arena, millrace_floats(column)[row]));
         break;
     case MILLRACE_FLOAT64:
-        write_plain(writer, millrace_json_double_text(arena, millrace_number_at(column, row)));
+        mr_write_plain(writer, millrace_json_double_text(arena, millrace_number_at(column, row)));
         break;
     case MILLRACE_DECIMAL128:
-        write_plain(
+        mr_write_plain(
             writer, decimal_text(arena, millrace_decimals(column)[row], column->type.scale)
         );
         break;
     case MILLRACE_UTF8:
-        write_quoted(writer, millrace_text_at(column, row));
+        mr_write_quoted(writer, millrace_text_at(column, row));
         break;
     case MILLRACE_BINARY:
     case MILLRACE_FIXED_SIZE_BINARY:
         write_binary(writer, millrace_bytes_at(column, row));
         break;
     case MILLRACE_DATE32:
-        write_quoted(writer, millrace_text_of(date_text(arena, millrace_int32s(column)[row])));
+        mr_write_quoted(writer, millrace_text_of(date_text(arena, millrace_int32s(column)[row])));
         break;
     case MILLRACE_TIMESTAMP:
-        write_quoted(writer, millrace_text_of(timestamp_text(arena, millrace_int64s(column)[row])));
+        mr_write_quoted(
+            writer, millrace_text_of(timestamp_text(arena, millrace_int64s(column)[row]))
+        );
         break;
     case MILLRACE_LIST:
     case MILLRACE_MAP:
@@ -570,6 +429,6 @@ void write_value(millrace_writer *writer, const millrace_column *column, size_t 
         write_struct(writer, column, row);
         break;
     default:
-        write_plain(writer, integer_text(arena, column, row));
+        mr_write_plain(writer, integer_text(arena, column, row));
     }
 }

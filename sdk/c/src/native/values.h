@@ -7,24 +7,24 @@
 #include "millrace/json.h"
 
 /* A text in which " stands where ' does, unless it has a " itself. */
-const char *with_quotes(millrace_arena *arena, const char *text);
+const char *mr_with_quotes(millrace_arena *arena, const char *text);
 
 /* JSON of the test's author; ends the program if it is none. */
-const millrace_json *json_from(millrace_arena *arena, const char *what, millrace_text text);
+const millrace_json *mr_json_from(millrace_arena *arena, const char *what, millrace_text text);
 
 /* The columns of a schema; ends the program if it is none. */
-millrace_schema schema_from_json(millrace_arena *arena, const char *text);
+millrace_schema mr_schema_from_json(millrace_arena *arena, const char *text);
 
 /* Appends a value; ends the program if it is of another type. */
-void append_json(millrace_builder *builder, const millrace_json *json);
+void mr_append_json(millrace_builder *builder, const millrace_json *json);
 
 /* Writes a value as JSON. */
-void write_value(millrace_writer *writer, const millrace_column *column, size_t row);
+void mr_write_value(millrace_writer *writer, const millrace_column *column, size_t row);
 
 /* Writes a text as JSON. */
-void write_quoted(millrace_writer *writer, millrace_text text);
+void mr_write_quoted(millrace_writer *writer, millrace_text text);
 
 /* Writes a text as it is. */
-void write_plain(millrace_writer *writer, const char *text);
+void mr_write_plain(millrace_writer *writer, const char *text);
 
 #endif

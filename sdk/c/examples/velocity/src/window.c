@@ -47,40 +47,61 @@ static fixed fixed_minus(fixed a, fixed b) {
     return (fixed){ a.low - b.low, a.high - b.high - (a.low < b.low ? 1 : 0) };
 }
 
+/* Whether several rows have the time of this slot, and not one. */
+static bool is_several(const slot *slot) { return isnan(slot->row.amount); }
+
+#define SEVERAL_SLOTS 3
+
 static void forget(window *window, int64_t oldest) {
-    while (window->first < window->end && window->entries[window->first].time < oldest) {
-        const window_entry *entry = &window->entries[window->first++];
-        window->count -= entry->count;
-        window->sum = fixed_minus(window->sum, entry->sum);
+    while (window->first < window->end && window->slots[window->first].row.time < oldest) {
+        const slot *slot = &window->slots[window->first];
+        bool several = is_several(slot);
+        window->count -= several ? slot[1].rows.count : 1;
+        window->sum = fixed_minus(window->sum, several ? slot[2].sum : fixed_of(slot->row.amount));
+        window->first += several ? SEVERAL_SLOTS : 1;
     }
-    /* Entries move to the front when as many have left, so that moving costs no more than adding. */
+    /* Slots move to the front when as many have left, so that moving costs no more than adding. */
     if (window->first > 0 && window->first * 2 >= window->end) {
         uint32_t left = window->end - window->first;
-        memmove(window->entries, window->entries + window->first, left * sizeof(window_entry));
+        memmove(window->slots, window->slots + window->first, left * sizeof(slot));
+        window->last -= window->first;
         window->first = 0;
         window->end = left;
     }
 }
 
-static size_t window_size(const millrace_keyed_batch *batch) {
-    size_t stored = millrace_state(batch).length;
-    return stored < sizeof(window) ? sizeof(window) : stored;
+/* Sets how many slots there are. */
+static window *resize(millrace_keyed_batch *batch, uint32_t end) {
+    window *window = millrace_edit_state(batch, sizeof *window + end * sizeof(slot));
+    window->end = end;
+    return window;
 }
 
 const window *window_add(millrace_keyed_batch *batch, int64_t oldest, int64_t time, double amount) {
-    window *window = millrace_edit_state(batch, window_size(batch));
+    size_t length = millrace_state(batch).length;
+    window *window = millrace_edit_state(batch, length < sizeof *window ? sizeof *window : length);
+    fixed added = fixed_of(amount);
     forget(window, oldest);
-    fixed fixed = fixed_of(amount);
     window->count += 1;
-    window->sum = fixed_plus(window->sum, fixed);
-    window_entry *last = window->end == 0 ? NULL : &window->entries[window->end - 1];
-    if (last != NULL && window->end > window->first && last->time == time) {
-        last->count += 1;
-        last->sum = fixed_plus(last->sum, fixed);
-        return window;
+    window->sum = fixed_plus(window->sum, added);
+    uint32_t place = window->last;
+    if (window->first == window->end || window->slots[place].row.time != time) {
+        place = window->end;
+        window = resize(batch, place + 1);
+        window->last = place;
+        /* What is no number counts as 0, and would stand for several rows. */
+        window->slots[place].row.time = time;
+        window->slots[place].row.amount = isnan(amount) ? 0 : amount;
+    } else if (is_several(&window->slots[place])) {
+        window = resize(batch, window->end);
+        window->slots[place + 1].rows.count += 1;
+        window->slots[place + 2].sum = fixed_plus(window->slots[place + 2].sum, added);
+    } else {
+        window = resize(batch, place + SEVERAL_SLOTS);
+        slot *several = &window->slots[place];
+        several[1].rows.count = 2;
+        several[2].sum = fixed_plus(fixed_of(several[0].row.amount), added);
+        several[0].row.amount = (double)NAN;
     }
-    window->end += 1;
-    window = millrace_edit_state(batch, sizeof *window + window->end * sizeof(window_entry));
-    window->entries[window->end - 1] = (window_entry){ time, 1, fixed };
     return window;
 }

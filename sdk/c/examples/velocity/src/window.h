@@ -14,23 +14,34 @@ typedef struct fixed {
     uint64_t high;
 } fixed;
 
-/* Rows of one time. */
-typedef struct window_entry {
-    int64_t time;
-    uint64_t count;
+/*
+ * A place of 16 bytes. A single row of its time takes one. Several rows of one time take three: the
+ * first has a NaN for its amount, behind it are how many rows they are, and their sum.
+ */
+typedef union slot {
+    struct {
+        int64_t time;
+        double amount;
+    } row;
+    struct {
+        uint64_t count;
+        uint64_t unused;
+    } rows;
     fixed sum;
-} window_entry;
+} slot;
 
 /*
- * What is remembered of a key. Rows of one time are one entry, so that it grows with the distinct
- * times in the window and not with its rows.
+ * What is remembered of a key. It grows with the distinct times in the window and not with its rows,
+ * and is small, because it comes and goes with each batch.
  */
 typedef struct window {
     uint64_t count;
     fixed sum;
-    uint32_t first; /* entries before this one have left */
+    uint32_t first; /* slots before this one have left */
+    uint32_t last;  /* where the rows of the last time begin */
     uint32_t end;
-    window_entry entries[];
+    uint32_t unused;
+    slot slots[];
 } window;
 
 /* Takes in a row of the current key: what is older than `oldest` leaves. Times never go back. The

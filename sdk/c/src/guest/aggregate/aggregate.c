@@ -19,7 +19,7 @@ static const millrace_schema state_schema = { &state_field, 1 };
 
 void exports_millrace_plugin_aggregator_about(exports_millrace_plugin_aggregator_identity_t *about
 ) {
-    *about = cross_about(&millrace_plugin.about);
+    *about = mr_cross_about(&millrace_plugin.about);
 }
 
 bool exports_millrace_plugin_aggregator_start(
@@ -27,20 +27,20 @@ bool exports_millrace_plugin_aggregator_start(
     exports_millrace_plugin_aggregator_aggregate_description_t *ok,
     exports_millrace_plugin_aggregator_list_config_error_t *err
 ) {
-    millrace_start start = { .arena = &instance_arena };
-    begin_start(&start, arguments->ptr, arguments->len);
-    run_start(&start, text_from(config), millrace_plugin.start);
-    check_result(&start);
+    millrace_start start = { .arena = &mr_instance_arena };
+    mr_begin_start(&start, arguments->ptr, arguments->len);
+    mr_run_start(&start, text_from(config), millrace_plugin.start);
+    mr_check_result(&start);
     struct millrace_description *description = start.description_;
     if (description->error_count > 0) {
-        CROSS_LIST(*err, cross_config_errors(description), description->error_count);
+        CROSS_LIST(*err, mr_cross_config_errors(description), description->error_count);
         return false;
     }
     instance.started = true;
     instance.plugin = start.plugin;
     instance.arguments = start.input;
     instance.result = description->result;
-    millrace_plugin_types_list_field_t result = cross_result(&description->result);
+    millrace_plugin_types_list_field_t result = mr_cross_result(&description->result);
     CROSS_LIST(ok->result, result.ptr, result.len);
     ok->state_version = millrace_plugin.state_version == 0 ? 1 : millrace_plugin.state_version;
     return true;
@@ -54,7 +54,7 @@ static millrace_status states_crossed(
     if (!instance.started) {
         return NOT_STARTED;
     }
-    millrace_status status = columns_from(&state_schema, count, from, &batch);
+    millrace_status status = mr_columns_from(&state_schema, count, from, &batch);
     if (status == MILLRACE_OK) {
         *states = batch.columns[0];
     }
@@ -70,19 +70,19 @@ bool exports_millrace_plugin_aggregator_update(
     millrace_column stored;
     millrace_status status = states_crossed(states, &stored);
     if (status == MILLRACE_OK) {
-        status = columns_from(&instance.arguments, rows->rows, &rows->columns, &batch);
+        status = mr_columns_from(&instance.arguments, rows->rows, &rows->columns, &batch);
     }
     millrace_states changing;
     if (status == MILLRACE_OK) {
-        changing = states_from(&call_arena, &stored);
+        changing = mr_states_from(&mr_call_arena, &stored);
         status = millrace_plugin.update(instance.plugin, &changing, groups->ptr, &batch);
     }
     if (status != MILLRACE_OK) {
-        *err = cross_string(status);
+        *err = mr_cross_string(status);
         return false;
     }
-    stored = states_column(&changing, false);
-    *ok = cross_columns(&stored, 1);
+    stored = mr_states_column(&changing, false);
+    *ok = mr_cross_columns(&stored, 1);
     return true;
 }
 
@@ -99,15 +99,15 @@ bool exports_millrace_plugin_aggregator_merge(
         status = states_crossed(others, &other);
     }
     if (status == MILLRACE_OK) {
-        changing = states_from(&call_arena, &stored);
-        status = run_merge(&millrace_plugin, instance.plugin, &changing, &other);
+        changing = mr_states_from(&mr_call_arena, &stored);
+        status = mr_run_merge(&millrace_plugin, instance.plugin, &changing, &other);
     }
     if (status != MILLRACE_OK) {
-        *err = cross_string(status);
+        *err = mr_cross_string(status);
         return false;
     }
-    stored = states_column(&changing, true);
-    *ok = cross_columns(&stored, 1);
+    stored = mr_states_column(&changing, true);
+    *ok = mr_cross_columns(&stored, 1);
     return true;
 }
 
@@ -119,20 +119,20 @@ bool exports_millrace_plugin_aggregator_evaluate(
     millrace_column results;
     millrace_status status = states_crossed(states, &stored);
     if (status == MILLRACE_OK) {
-        millrace_states given = states_from(&call_arena, &stored);
-        status = run_evaluate(
+        millrace_states given = mr_states_from(&mr_call_arena, &stored);
+        status = mr_run_evaluate(
             &millrace_plugin, instance.plugin, &instance.result, &given, &results
         );
     }
     if (status != MILLRACE_OK) {
-        *err = cross_string(status);
+        *err = mr_cross_string(status);
         return false;
     }
-    *ok = cross_columns(&results, 1);
+    *ok = mr_cross_columns(&results, 1);
     return true;
 }
 
-const size_t parameter_block_size = 0;
+const size_t mr_parameter_block_size = 0;
 
 /* All memory of a call is given back at once. */
 #define POST_RETURN(function)                                                                      \
@@ -140,7 +140,7 @@ const size_t parameter_block_size = 0;
     void __wasm_export_exports_millrace_plugin_aggregator_##function##_post_return(uint8_t *);     \
     void __wasm_export_exports_millrace_plugin_aggregator_##function##_post_return(uint8_t *_) {   \
         (void)_;                                                                                   \
-        end_call(false);                                                                           \
+        mr_end_call(false);                                                                        \
     }
 
 POST_RETURN(about)

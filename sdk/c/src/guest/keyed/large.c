@@ -16,7 +16,7 @@ static bool map_get(
     void *self, uint32_t key, const char *map, millrace_bytes entry, millrace_bytes *value
 ) {
     (void)self;
-    guest_string_t name = cross_string(map);
+    guest_string_t name = mr_cross_string(map);
     guest_list_u8_t bytes = list_of(entry);
     guest_list_u8_t found;
     if (!millrace_plugin_state_map_get(key, &name, &bytes, &found)) {
@@ -30,7 +30,7 @@ static void map_put(
     void *self, uint32_t key, const char *map, millrace_bytes entry, millrace_bytes value
 ) {
     (void)self;
-    guest_string_t name = cross_string(map);
+    guest_string_t name = mr_cross_string(map);
     guest_list_u8_t bytes = list_of(entry);
     guest_list_u8_t written = list_of(value);
     millrace_plugin_state_map_put(key, &name, &bytes, &written);
@@ -38,7 +38,7 @@ static void map_put(
 
 static void map_remove(void *self, uint32_t key, const char *map, millrace_bytes entry) {
     (void)self;
-    guest_string_t name = cross_string(map);
+    guest_string_t name = mr_cross_string(map);
     guest_list_u8_t bytes = list_of(entry);
     millrace_plugin_state_map_remove(key, &name, &bytes);
 }
@@ -48,11 +48,11 @@ static size_t map_scan(
     const millrace_entry **entries
 ) {
     (void)self;
-    guest_string_t name = cross_string(map);
+    guest_string_t name = mr_cross_string(map);
     guest_list_u8_t bytes = list_of(after);
     guest_list_tuple2_list_u8_list_u8_t found;
     millrace_plugin_state_map_scan(key, &name, after.bytes == NULL ? NULL : &bytes, limit, &found);
-    millrace_entry *all = MILLRACE_ARRAY(&call_arena, millrace_entry, found.len);
+    millrace_entry *all = MILLRACE_ARRAY(&mr_call_arena, millrace_entry, found.len);
     for (size_t at = 0; at < found.len; at++) {
         all[at] = (millrace_entry){ bytes_of(found.ptr[at].f0), bytes_of(found.ptr[at].f1) };
     }
@@ -62,14 +62,14 @@ static size_t map_scan(
 
 static void list_append(void *self, uint32_t key, const char *list, millrace_bytes value) {
     (void)self;
-    guest_string_t name = cross_string(list);
+    guest_string_t name = mr_cross_string(list);
     guest_list_u8_t written = list_of(value);
     millrace_plugin_state_list_append(key, &name, &written);
 }
 
 static millrace_positions list_range(void *self, uint32_t key, const char *list) {
     (void)self;
-    guest_string_t name = cross_string(list);
+    guest_string_t name = mr_cross_string(list);
     guest_tuple2_u64_u64_t range;
     millrace_plugin_state_list_range(key, &name, &range);
     return (millrace_positions){ range.f0, range.f1 };
@@ -80,10 +80,10 @@ static size_t list_read(
     const millrace_bytes **values
 ) {
     (void)self;
-    guest_string_t name = cross_string(list);
+    guest_string_t name = mr_cross_string(list);
     guest_list_list_u8_t found;
     millrace_plugin_state_list_read(key, &name, from, limit, &found);
-    millrace_bytes *all = MILLRACE_ARRAY(&call_arena, millrace_bytes, found.len);
+    millrace_bytes *all = MILLRACE_ARRAY(&mr_call_arena, millrace_bytes, found.len);
     for (size_t at = 0; at < found.len; at++) {
         all[at] = bytes_of(found.ptr[at]);
     }
@@ -93,11 +93,11 @@ static size_t list_read(
 
 static void list_remove(void *self, uint32_t key, const char *list, uint64_t before) {
     (void)self;
-    guest_string_t name = cross_string(list);
+    guest_string_t name = mr_cross_string(list);
     millrace_plugin_state_list_remove(key, &name, before);
 }
 
-const large_state host_large_state = {
+const large_state mr_host_large_state = {
     .map_get = map_get,
     .map_put = map_put,
     .map_remove = map_remove,

@@ -4,6 +4,6 @@
 
 #include "../../keyed.h"
 
-extern const large_state host_large_state;
+extern const large_state mr_host_large_state;
 
 #endif

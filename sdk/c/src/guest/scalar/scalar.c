@@ -15,7 +15,7 @@ static struct {
 void exports_millrace_plugin_scalar_function_about(
     exports_millrace_plugin_scalar_function_identity_t *about
 ) {
-    *about = cross_about(&millrace_plugin.about);
+    *about = mr_cross_about(&millrace_plugin.about);
 }
 
 bool exports_millrace_plugin_scalar_function_start(
@@ -23,20 +23,20 @@ bool exports_millrace_plugin_scalar_function_start(
     exports_millrace_plugin_scalar_function_list_field_t *ok,
     exports_millrace_plugin_scalar_function_list_config_error_t *err
 ) {
-    millrace_start start = { .arena = &instance_arena };
-    begin_start(&start, arguments->ptr, arguments->len);
-    run_start(&start, text_from(config), millrace_plugin.start);
-    check_result(&start);
+    millrace_start start = { .arena = &mr_instance_arena };
+    mr_begin_start(&start, arguments->ptr, arguments->len);
+    mr_run_start(&start, text_from(config), millrace_plugin.start);
+    mr_check_result(&start);
     struct millrace_description *description = start.description_;
     if (description->error_count > 0) {
-        CROSS_LIST(*err, cross_config_errors(description), description->error_count);
+        CROSS_LIST(*err, mr_cross_config_errors(description), description->error_count);
         return false;
     }
     instance.started = true;
     instance.plugin = start.plugin;
     instance.description = description;
     instance.arguments = start.input;
-    millrace_plugin_types_list_field_t result = cross_result(&description->result);
+    millrace_plugin_types_list_field_t result = mr_cross_result(&description->result);
     CROSS_LIST(*ok, result.ptr, result.len);
     return true;
 }
@@ -48,30 +48,30 @@ bool exports_millrace_plugin_scalar_function_evaluate(
     millrace_batch batch;
     millrace_column result = { 0 };
     millrace_output out = {
-        .arena = &call_arena,
+        .arena = &mr_call_arena,
         .description = instance.description,
         .rows = arguments->rows,
     };
     millrace_status status = NOT_STARTED;
     if (instance.started) {
-        status = columns_from(&instance.arguments, arguments->rows, &arguments->columns, &batch);
+        status = mr_columns_from(&instance.arguments, arguments->rows, &arguments->columns, &batch);
     }
     if (status == MILLRACE_OK) {
         status = millrace_plugin.evaluate(instance.plugin, &batch, &out, &result);
     }
     if (status == MILLRACE_OK) {
-        status = check_values(&call_arena, instance.description, batch.rows, &result);
+        status = mr_check_values(&mr_call_arena, instance.description, batch.rows, &result);
     }
     if (status != MILLRACE_OK) {
-        *err = cross_string(status);
+        *err = mr_cross_string(status);
         return false;
     }
-    ok->values = cross_columns(&result, 1);
-    CROSS_LIST(ok->errors, cross_errors(&out), out.error_count);
+    ok->values = mr_cross_columns(&result, 1);
+    CROSS_LIST(ok->errors, mr_cross_errors(&out), out.error_count);
     return true;
 }
 
-const size_t parameter_block_size = 0;
+const size_t mr_parameter_block_size = 0;
 
 /* All memory of a call is given back at once. */
 #define POST_RETURN(function)                                                                      \
@@ -81,7 +81,7 @@ const size_t parameter_block_size = 0;
     void __wasm_export_exports_millrace_plugin_scalar_function_##function##_post_return(uint8_t *_ \
     ) {                                                                                            \
         (void)_;                                                                                   \
-        end_call(false);                                                                           \
+        mr_end_call(false);                                                                        \
     }
 
 POST_RETURN(about)

@@ -14,7 +14,7 @@ static struct {
 
 void exports_millrace_plugin_transformer_about(exports_millrace_plugin_transformer_identity_t *about
 ) {
-    *about = cross_about(&millrace_plugin.about);
+    *about = mr_cross_about(&millrace_plugin.about);
 }
 
 bool exports_millrace_plugin_transformer_start(
@@ -22,20 +22,20 @@ bool exports_millrace_plugin_transformer_start(
     exports_millrace_plugin_transformer_description_t *ok,
     exports_millrace_plugin_transformer_list_config_error_t *err
 ) {
-    millrace_start start = { .arena = &instance_arena };
-    begin_start(&start, input->ptr, input->len);
-    run_start(&start, text_from(config), millrace_plugin.start);
+    millrace_start start = { .arena = &mr_instance_arena };
+    mr_begin_start(&start, input->ptr, input->len);
+    mr_run_start(&start, text_from(config), millrace_plugin.start);
     struct millrace_description *description = start.description_;
     if (description->error_count > 0) {
-        CROSS_LIST(*err, cross_config_errors(description), description->error_count);
+        CROSS_LIST(*err, mr_cross_config_errors(description), description->error_count);
         return false;
     }
     instance.started = true;
     instance.plugin = start.plugin;
     instance.description = description;
-    instance.reads = schema_read(&start, &description->reads);
-    ok->reads = cross_strings(&description->reads);
-    CROSS_LIST(ok->ports, cross_ports(description), description->port_count);
+    instance.reads = mr_schema_read(&start, &description->reads);
+    ok->reads = mr_cross_strings(&description->reads);
+    CROSS_LIST(ok->ports, mr_cross_ports(description), description->port_count);
     return true;
 }
 
@@ -45,13 +45,13 @@ bool exports_millrace_plugin_transformer_process(
 ) {
     millrace_batch batch;
     millrace_output out = {
-        .arena = &call_arena,
+        .arena = &mr_call_arena,
         .description = instance.description,
         .rows = input->rows,
     };
     millrace_status status = NOT_STARTED;
     if (instance.started) {
-        status = columns_from(&instance.reads, input->rows, &input->columns, &batch);
+        status = mr_columns_from(&instance.reads, input->rows, &input->columns, &batch);
     }
     if (status == MILLRACE_OK) {
         status = millrace_plugin.process(instance.plugin, &batch, &out);
@@ -60,15 +60,15 @@ bool exports_millrace_plugin_transformer_process(
         status = out.failure;
     }
     if (status != MILLRACE_OK) {
-        *err = cross_string(status);
+        *err = mr_cross_string(status);
         return false;
     }
-    CROSS_LIST(ok->ports, cross_outputs(&out), out.emitted_count);
-    CROSS_LIST(ok->errors, cross_errors(&out), out.error_count);
+    CROSS_LIST(ok->ports, mr_cross_outputs(&out), out.emitted_count);
+    CROSS_LIST(ok->errors, mr_cross_errors(&out), out.error_count);
     return true;
 }
 
-const size_t parameter_block_size = 0;
+const size_t mr_parameter_block_size = 0;
 
 /* All memory of a call is given back at once. */
 #define POST_RETURN(function)                                                                      \
@@ -76,7 +76,7 @@ const size_t parameter_block_size = 0;
     void __wasm_export_exports_millrace_plugin_transformer_##function##_post_return(uint8_t *);    \
     void __wasm_export_exports_millrace_plugin_transformer_##function##_post_return(uint8_t *_) {  \
         (void)_;                                                                                   \
-        end_call(false);                                                                           \
+        mr_end_call(false);                                                                        \
     }
 
 POST_RETURN(about)
