@@ -95,19 +95,22 @@ static void add_hours(resolver *resolver, const char *path, const uint32_t *hour
     millrace_arena *arena = resolver->start->arena;
     condition condition = { .test = TEST_HOURS };
     const char *listed = "";
+    const uint32_t *wrong = NULL;
     for (size_t at = 0; at < count; at++) {
         if (hours[at] > 23) {
-            millrace_config_error(
-                resolver->start, path, "%u is no hour; hours are 0 to 23", (unsigned)hours[at]
-            );
-            return;
+            wrong = wrong == NULL ? &hours[at] : wrong;
+        } else {
+            condition.hours |= UINT32_C(1) << hours[at];
         }
-        condition.hours |= UINT32_C(1) << hours[at];
         const char *comma = at == 0 ? "" : ", ";
         listed = millrace_format(arena, "%s%s%u", listed, comma, (unsigned)hours[at]);
     }
     add_reason(resolver, millrace_format(arena, "hour is one of %s", listed));
-    if (not_empty(resolver, path, count)) {
+    if (wrong != NULL) {
+        millrace_config_error(
+            resolver->start, path, "%u is no hour; hours are 0 to 23", (unsigned)*wrong
+        );
+    } else if (not_empty(resolver, path, count)) {
         add_condition(resolver, path, resolver->columns.hour, "int32 or int64", is_hour, condition);
     }
 }
