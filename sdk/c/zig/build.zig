@@ -22,6 +22,25 @@ pub const Options = struct {
     sdk: []const u8 = "vendor/millrace/sdk/c",
 };
 
+/// `zig build test` in this directory tests the SDK, and the examples' parts that have tests.
+pub fn build(b: *std.Build) void {
+    const step = b.step("test", "Run the tests of the SDK for Zig");
+    for ([_][]const u8{
+        "tests/tests.zig",
+        "examples/enrich/src/plugin.zig",
+        "examples/safe_parse/src/plugin.zig",
+    }) |source| {
+        const native: Sdk = .{
+            .b = b,
+            .directory = "..",
+            .target = b.graph.host,
+            .optimize = .debug,
+        };
+        const options: Options = .{ .name = "tests", .world = .transform, .source = source };
+        step.dependOn(&b.addRunArtifact(native.tests(options)).step);
+    }
+}
+
 pub fn addPlugin(b: *std.Build, options: Options) void {
     const guest: Sdk = .{
         .b = b,
