@@ -48,3 +48,5 @@ pub const log = @import("src/host.zig").log;
 pub const metrics = @import("src/host.zig").metrics;
 pub const clock = @import("src/host.zig").clock;
 pub const random = @import("src/host.zig").random;
+
+pub const testing = @import("src/testing.zig");

@@ -28,8 +28,8 @@ pub fn columnOf(arena: *Arena, values: anytype) !Column {
     return columnOfType(arena, type_of, present.ptr, valid, values.len);
 }
 
-/// A column of a type whose values have a fixed size and are those of the slice, such as `i64` for a
-/// timestamp and `i128` for a decimal. `valid` says which rows have a value; null if all have.
+/// A column of a type whose values have a fixed size and are those of the slice, such as `i64` for
+/// a timestamp and `i128` for a decimal. `valid` says which rows have a value; null if all have.
 pub fn columnAs(arena: *Arena, of: Type, values: anytype, valid: ?[]const bool) Column {
     return columnOfType(arena, of, values.ptr, valid, values.len);
 }

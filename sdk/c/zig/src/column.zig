@@ -197,8 +197,11 @@ pub fn Reader(comptime Row: type) type {
                 if (@typeInfo(Value) == .optional) {
                     @field(made, name) = column.get(@typeInfo(Value).optional.child, at);
                 } else {
-                    @field(made, name) = column.get(Value, at) orelse
-                        return fault.refuse(.{ .code = "missing", .column = name }, "is null and must have a value", .{});
+                    @field(made, name) = column.get(Value, at) orelse return fault.refuse(
+                        .{ .code = "missing", .column = name },
+                        "is null and must have a value",
+                        .{},
+                    );
                 }
             }
             return made;

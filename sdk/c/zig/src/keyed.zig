@@ -279,5 +279,5 @@ pub fn checkState(comptime State: type) void {
         else => @compileError(refused),
     }
     // What the memory of a state is aligned for on every host.
-    if (@alignOf(State) > 8) @compileError("a state has no alignment above 8: " ++ @typeName(State));
+    if (@alignOf(State) > 8) @compileError("a state is aligned to 8: " ++ @typeName(State));
 }

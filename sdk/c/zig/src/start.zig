@@ -46,9 +46,9 @@ pub const Start = extern struct {
 
     /// The step's configuration as a struct, whose fields are its keys: `bool`, integers, floats,
     /// texts (`[]const u8` and `[:0]const u8`), `Span`, enums for one of some words, structs for
-    /// objects, `Members` for objects with keys of the user's choice, slices of texts, of `u32` and of
-    /// structs, and `Json` for anything. What is optional or has a default may be left out. Notes
-    /// all mistakes, keys that the struct lacks among them; it is an error if there is one.
+    /// objects, `Members` for objects with keys of the user's choice, slices of texts, of `u32` and
+    /// of structs, and `Json` for anything. What is optional or has a default may be left out.
+    /// Notes all mistakes, keys that the struct lacks among them; it is an error if there is one.
     pub fn config(self: *Start, comptime Config: type) !Config {
         return configuration.take(Config, self);
     }

@@ -10,8 +10,8 @@ const entry = @import("entry.zig");
 /// Makes a component of a struct that has
 ///
 ///     pub const about: millrace.About
-///     /// Takes the configuration and the input's schema, says what the plugin will do, and returns
-///     /// it. Called once per instance, also when a pipeline is merely checked.
+///     /// Takes the configuration and the input's schema, says what the plugin will do, and
+///     /// returns it. Called once per instance, also when a pipeline is merely checked.
 ///     pub fn start(setup: *millrace.Start) !Plugin
 ///     /// Transforms one batch. An error fails the whole call, and the host tries again with
 ///     /// halves of the batch; refuse single rows by `Output.rowError` and `Output.refuse`.

@@ -143,7 +143,8 @@ pub const Type = extern struct {
 
     /// What the type is called in messages: Float64, Utf8, Decimal128(10, 2), ...
     pub fn name(self: Type, arena: *Arena) [:0]const u8 {
-        return std.mem.span(@as([*:0]const u8, c.millrace_type_name(arena.handle(), @ptrCast(&self))));
+        const text = c.millrace_type_name(arena.handle(), @ptrCast(&self));
+        return std.mem.span(@as([*:0]const u8, text));
     }
 };
 

@@ -26,7 +26,8 @@ pub const Enrich = struct {
     pub const about: millrace.About = .{
         .name = "enrich",
         .version = "0.1.0",
-        .summary = "Normalises countries and currencies, converts amounts, splits time and masks text",
+        .summary = "Normalises countries and currencies, converts amounts, splits time and " ++
+            "masks text",
     };
 
     pub fn start(setup: *millrace.Start) !Enrich {

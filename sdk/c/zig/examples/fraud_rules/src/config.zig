@@ -64,6 +64,7 @@ pub fn resolve(setup: *millrace.Start) ![]const Rule {
             if (!std.mem.eql(u8, other.name, text.name)) continue;
             const name = try setup.arena.print("{s}.name", .{path});
             setup.mistake(name, "another rule is called `{s}`; give it its own name", .{text.name});
+            break;
         }
         var resolver: Resolver = .{ .setup = setup, .columns = config.columns, .path = path };
         try rules.append(gpa, try resolver.resolve(text));
@@ -131,20 +132,23 @@ const Resolver = struct {
     }
 
     fn hours(self: *Resolver, listed: []const u32) !void {
-        var bits: u24 = 0;
         var said: std.ArrayList(u8) = .empty;
         for (listed, 0..) |hour, at| {
+            const comma = if (at == 0) "" else ", ";
+            try said.print(self.setup.allocator(), "{s}{d}", .{ comma, hour });
+        }
+        try self.because("hour is one of {s}", .{said.items});
+        var bits: u24 = 0;
+        for (listed) |hour| {
             if (hour > 23) {
                 const path = try self.pathOf("hours");
                 return self.setup.mistake(path, "{d} is no hour; hours are 0 to 23", .{hour});
             }
             bits |= @as(u24, 1) << @intCast(hour);
-            const comma = if (at == 0) "" else ", ";
-            try said.print(self.setup.allocator(), "{s}{d}", .{ comma, hour });
         }
-        try self.because("hour is one of {s}", .{said.items});
         if (!try self.notEmpty("hours", listed.len)) return;
-        try self.condition("hours", self.columns.hour, "int32 or int64", isHour, .{ .hours = bits });
+        const what: Test = .{ .hours = bits };
+        try self.condition("hours", self.columns.hour, "int32 or int64", isHour, what);
     }
 
     fn words(
@@ -185,7 +189,8 @@ const Resolver = struct {
             "tests `{s}` of type {s}; it must be {s}",
             .{ name, field.type.name(setup.arena), expected },
         );
-        try self.conditions.append(setup.allocator(), .{ .column = setup.reads(name), .what = what });
+        const tested: Condition = .{ .column = setup.reads(name), .what = what };
+        try self.conditions.append(setup.allocator(), tested);
     }
 
     fn notEmpty(self: *Resolver, key: []const u8, length: usize) !bool {

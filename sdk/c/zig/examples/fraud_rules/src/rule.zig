@@ -36,8 +36,12 @@ pub const Condition = struct {
             .hours => |hours| {
                 rows.keep(Hour{ .numbers = column.numbers(batch.arena), .hours = hours });
             },
-            .one_of => |words| rows.keep(Word{ .column = column, .words = words, .wanted = true }),
-            .none_of => |words| rows.keep(Word{ .column = column, .words = words, .wanted = false }),
+            .one_of => |words| {
+                rows.keep(Word{ .column = column, .words = words, .wanted = true });
+            },
+            .none_of => |words| {
+                rows.keep(Word{ .column = column, .words = words, .wanted = false });
+            },
         }
     }
 };

@@ -13,7 +13,8 @@ pub const Words = struct {
     };
 
     pub fn init(gpa: std.mem.Allocator, texts: []const []const u8) !Words {
-        const slots = try gpa.alloc(Slot, @max(8, try std.math.ceilPowerOfTwo(usize, texts.len * 4)));
+        const count = @max(8, try std.math.ceilPowerOfTwo(usize, @max(1, texts.len * 4)));
+        const slots = try gpa.alloc(Slot, count);
         @memset(slots, .{ .mark = 0, .text = null });
         const words: Words = .{ .slots = slots };
         for (texts) |text| {

@@ -17,8 +17,8 @@ pub const SafeParse = struct {
     pub const about: millrace.About = .{
         .name = "safe_parse",
         .version = "0.1.0",
-        .summary = "Parses JSON into typed columns; what does not fit becomes a dead letter with " ++
-            "a reason",
+        .summary = "Parses JSON into typed columns; what does not fit becomes a dead letter " ++
+            "with a reason",
     };
 
     pub fn start(setup: *millrace.Start) !SafeParse {

@@ -68,7 +68,10 @@ pub const Velocity = struct {
             const time = switch (event) {
                 .row => |row| row.time,
                 .timer => null,
-            } orelse return millrace.fail("rows need event time: declare it, and keep its order", .{});
+            } orelse return millrace.fail(
+                "rows need event time: declare it, and keep its order",
+                .{},
+            );
             const row = event.row.row;
             const window: Window = .add(
                 batch,
