@@ -23,6 +23,8 @@ func (b *Builder[T]) AppendNull() {
 	b.values = append(b.values, *new(T))
 }
 
+func (b *Builder[T]) forgetNulls() { b.valid = validityBuilder{} }
+
 // Truncate forgets all rows from rows on.
 func (b *Builder[T]) Truncate(rows int) {
 	if len(b.values) > rows {
@@ -56,6 +58,8 @@ func (b *BoolBuilder) AppendNull() {
 	b.valid.null(len(b.values))
 	b.values = append(b.values, false)
 }
+
+func (b *BoolBuilder) forgetNulls() { b.valid = validityBuilder{} }
 
 // Truncate forgets all rows from rows on.
 func (b *BoolBuilder) Truncate(rows int) {

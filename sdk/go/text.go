@@ -137,6 +137,8 @@ func (b *textsBuilder) AppendNull() {
 	b.valid.null(len(b.offsets) - 2)
 }
 
+func (b *textsBuilder) forgetNulls() { b.valid = validityBuilder{} }
+
 // Truncate forgets all rows from rows on.
 func (b *textsBuilder) Truncate(rows int) {
 	if b.Len() <= rows {

@@ -84,6 +84,9 @@ type grower interface {
 	AppendNull()
 	// append adds a value that is not null; false if it is of the wrong type.
 	append(value any) bool
+	// forgetNulls makes every row one with a value: where a record is null, what is in its fields
+	// has no meaning, but a field that may not be null must have something there.
+	forgetNulls()
 	finish() AnyColumn
 }
 
@@ -241,6 +244,8 @@ func (g *fixedGrower) AppendNull() {
 	g.bytes = append(g.bytes, make([]byte, g.size)...)
 }
 
+func (g *fixedGrower) forgetNulls() { g.valid = validityBuilder{} }
+
 func (g *fixedGrower) append(value any) bool {
 	bytes, ok := value.([]byte)
 	if !ok || len(bytes) != g.size {
@@ -268,6 +273,8 @@ func (g *listGrower) AppendNull() {
 	g.valid.null(len(g.lengths))
 	g.lengths = append(g.lengths, 0)
 }
+
+func (g *listGrower) forgetNulls() { g.valid = validityBuilder{} }
 
 func (g *listGrower) append(value any) bool {
 	items, ok := value.([]any)
@@ -309,6 +316,8 @@ func (g *structGrower) AppendNull() {
 	}
 }
 
+func (g *structGrower) forgetNulls() { g.valid = validityBuilder{} }
+
 func (g *structGrower) append(value any) bool {
 	record, ok := value.(map[string]any)
 	if !ok {
@@ -316,7 +325,9 @@ func (g *structGrower) append(value any) bool {
 	}
 	g.rows++
 	for i, field := range g.fields {
-		if !appendAll(field, []any{record[g.dataType.Children[i].Name]}) {
+		child := g.dataType.Children[i]
+		value := record[child.Name]
+		if value == nil && !child.Nullable || !appendAll(field, []any{value}) {
 			return false
 		}
 	}
@@ -326,7 +337,10 @@ func (g *structGrower) append(value any) bool {
 func (g *structGrower) finish() AnyColumn {
 	column := &StructColumn{fields: g.dataType.Children, rows: g.rows}
 	column.Validity = g.valid.finish(g.rows)
-	for _, field := range g.fields {
+	for i, field := range g.fields {
+		if !g.dataType.Children[i].Nullable {
+			field.forgetNulls()
+		}
 		column.columns = append(column.columns, field.finish())
 	}
 	return column
@@ -343,6 +357,8 @@ func (g *mapGrower) AppendNull() {
 	g.valid.null(len(g.lengths))
 	g.lengths = append(g.lengths, 0)
 }
+
+func (g *mapGrower) forgetNulls() { g.valid = validityBuilder{} }
 
 func (g *mapGrower) append(value any) bool {
 	pairs, ok := value.([]Pair)

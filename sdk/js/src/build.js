@@ -227,12 +227,39 @@ function items(item, values, toList = (list) => list) {
 }
 
 function parts(fields, values) {
-  return fields.map(({ name, type }) =>
-    columnOf(
+  return fields.map(({ name, type, nullable }) => {
+    // Where a record is missing, a field that may not be null must have something all the same.
+    const absent = nullable ? null : nothingOf(type);
+    return columnOf(
       type,
-      values.map((value) => value?.[name]),
-    ),
-  );
+      values.map((value) => (value === null || value === undefined ? absent : value[name])),
+    );
+  });
+}
+
+/** A value without a meaning. */
+function nothingOf(type) {
+  switch (type.kind) {
+    case "boolean":
+      return false;
+    case "decimal128":
+      return 0n;
+    case "utf8":
+      return "";
+    case "binary":
+      return NO_BYTES;
+    case "fixedSizeBinary":
+      return new Uint8Array(type.width);
+    case "list":
+    case "map":
+      return [];
+    case "struct":
+      return Object.fromEntries(
+        type.fields.map((f) => [f.name, f.nullable ? null : nothingOf(f.type)]),
+      );
+    default:
+      return 0;
+  }
 }
 
 /** Makes entries of a Map, of pairs, or of an object. */
