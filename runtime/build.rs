@@ -20,16 +20,14 @@ const ROOTS: [&str; 8] = [
 ];
 
 /// What users do not need: the SDKs' own tests and examples, and what tools leave behind.
-const LEFT_OUT: [&str; 9] = [
+const LEFT_OUT: [&str; 7] = [
     "examples",
     "tests",
     "testdata",
-    "toolchain",
     "node_modules",
     "build",
     "target",
     "__pycache__",
-    "BUILD.md",
 ];
 const LEFT_OUT_ENDINGS: [&str; 3] = ["_test.go", ".pyc", ".wasm"];
 

@@ -39,7 +39,9 @@ Exit codes:
 
 MILLRACE_LOG sets the log's level (error, warn, info, debug), or levels by module.
 MILLRACE_PLUGIN_PATH names more directories with plugins, MILLRACE_STORE the store of plugins.
-MILLRACE_API_TOKEN has the token of a pipeline's API.";
+MILLRACE_API_TOKEN has the token of a pipeline's API.
+MILLRACE_TOOLCHAINS is the directory for what compiles plugins. MILLRACE_PERF_MAP, set to anything,
+writes the names of plugins' functions for `perf`.";
 
 /// A stream runtime in one binary: exactly-once rows through sandboxed WebAssembly plugins.
 #[derive(Parser)]
