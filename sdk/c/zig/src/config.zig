@@ -114,7 +114,14 @@ fn takeValue(
 
 fn takeMembers(comptime Value: type, object: *c.millrace_config, into: *Value) !void {
     const arena: *Arena = @ptrCast(object.start.*.arena.?);
-    const written = object.object.*.items[0..object.object.*.count];
+    const count = object.object.*.count;
+    if (count == 0) {
+        // There are no members to point to.
+        c.millrace_config_end(object);
+        into.all = &.{};
+        return;
+    }
+    const written = object.object.*.items[0..count];
     var all: std.ArrayList(Value.Member) = try .initCapacity(arena.allocator(), written.len);
     for (written) |item| {
         var member: Value.Member = undefined;
