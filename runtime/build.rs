@@ -20,15 +20,8 @@ const ROOTS: [&str; 8] = [
 ];
 
 /// What users do not need: the SDKs' own tests and examples, and what tools leave behind.
-const LEFT_OUT: [&str; 7] = [
-    "examples",
-    "tests",
-    "testdata",
-    "node_modules",
-    "build",
-    "target",
-    "__pycache__",
-];
+const LEFT_OUT: [&str; 7] =
+    ["examples", "tests", "testdata", "node_modules", "build", "target", "__pycache__"];
 const LEFT_OUT_ENDINGS: [&str; 3] = ["_test.go", ".pyc", ".wasm"];
 
 fn main() -> io::Result<()> {

@@ -1,21 +1,18 @@
 //! Runs golden cases through the operator that runs plugins in a job.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::compare::difference;
-use super::rows::to_rows;
-use super::{Case, ERROR_KEYS, LATE, Ports, Row, worlds};
-use crate::batch::{Batch, Origin, Partition};
+use super::output::{collect, split};
+use super::worlds::{self, Planned};
+use super::{Case, Ports};
 use crate::config::{LimitsConfig, OnFailure};
 use crate::error::{Error, Result};
 use crate::operator::{Operator, Outputs};
 use crate::operators::VersionedStep;
-use crate::plan::{
-    Grants, KeyedPlan, PluginCatalog, PluginPlan, PluginRefusal, PluginRequest, ProjectPlan,
-};
-use crate::planner::{ERRORS, plan_keyed, plan_plugin};
+use crate::plan::{Grants, PluginCatalog, PluginRefusal, PluginRequest};
+use crate::planner::{plan_keyed, plan_plugin};
 use crate::plugin::{PluginHost, World};
 
 /// Rows per batch: what comes out must not depend on it. The first is the most that may cross.
@@ -28,14 +25,6 @@ pub struct Bench {
     world: World,
     /// Of the component.
     pub bytes: usize,
-}
-
-/// What a job would do with the component.
-pub enum Planned {
-    Transform(Box<PluginPlan>),
-    Keyed(Box<KeyedPlan>),
-    Scalar(ProjectPlan),
-    Aggregate(worlds::Aggregated),
 }
 
 /// What became of a case.
@@ -147,65 +136,6 @@ impl Bench {
             Planned::Aggregate(aggregate) => worlds::aggregate(aggregate, case, rows),
         }
     }
-}
-
-/// The input of a case in batches of so many rows.
-pub fn split(case: &Case, rows: usize) -> Vec<Batch> {
-    let partition = Partition { source: "input".to_owned(), name: "input.ndjson".to_owned() };
-    let origin = Origin::consecutive(Arc::new(partition), 0);
-    let input = Batch::new(case.input.clone(), origin);
-    let starts = (0..input.len()).step_by(rows);
-    starts.map(|offset| input.slice(offset, rows.min(input.len() - offset))).collect()
-}
-
-/// What a plugin has given, by port. `order` puts the rows of a port in order, each with the
-/// number of the input row that it came from.
-pub fn collect(
-    plan: &PluginPlan,
-    out: Outputs,
-    order: impl Fn(Vec<(Option<u64>, Row)>) -> Vec<(Option<u64>, Row)>,
-) -> Result<Ports> {
-    let names: Vec<&str> = plan.ports.iter().map(|port| port.name.as_str()).collect();
-    let mut found: BTreeMap<&str, Vec<(Option<u64>, Row)>> = BTreeMap::new();
-    for name in names.iter().copied().chain([ERRORS]) {
-        found.insert(name, Vec::new());
-    }
-    for (port, batch) in out.emitted {
-        let name = match names.get(port) {
-            Some(name) => name,
-            None if port == plan.errors => ERRORS,
-            None => LATE,
-        };
-        let of_input = batch.origin.partition.source == "input";
-        let number = |row: usize| of_input.then(|| batch.origin.row(row));
-        let rows = to_rows(&batch.rows)?.into_iter().enumerate();
-        let rows = rows.map(|(at, row)| (number(at), row));
-        found.entry(name).or_default().extend(rows);
-    }
-    let mut ports: Ports = BTreeMap::new();
-    for (name, rows) in found {
-        let rows = order(rows).into_iter().map(|(_, row)| row).collect();
-        ports.insert(name.to_owned(), rows);
-    }
-    if let Some(errors) = ports.get_mut(ERRORS) {
-        tidy_errors(errors);
-    }
-    Ok(ports)
-}
-
-/// Refused rows in the order of the input, with what a case says of them.
-pub fn tidy_errors(errors: &mut [Row]) {
-    errors.iter_mut().for_each(only_error_keys);
-    // A job refuses a batch's failed rows after those that the plugin refused.
-    errors.sort_by_key(|error| error.get("row").and_then(serde_json::Value::as_u64));
-}
-
-/// A dead letter also says where its row came from, which a case has no say in.
-fn only_error_keys(letter: &mut Row) {
-    *letter = ERROR_KEYS
-        .iter()
-        .filter_map(|key| Some(((*key).to_owned(), letter.remove(*key)?)))
-        .collect();
 }
 
 fn refusal(refusal: PluginRefusal) -> String {

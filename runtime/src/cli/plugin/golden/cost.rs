@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use arrow::array::UInt64Array;
 use arrow::compute::take_record_batch;
 
-use super::bench::{Bench, Planned, split};
-use super::{Case, worlds};
+use super::Case;
+use super::bench::Bench;
+use super::output::split;
+use super::worlds::{self, Planned};
 use crate::error::Result;
 use crate::operator::{Operator, Outputs};
 use crate::operators::{Project, VersionedStep};

@@ -4,6 +4,7 @@ mod bench;
 mod case;
 mod compare;
 mod cost;
+mod output;
 mod rows;
 mod worlds;
 

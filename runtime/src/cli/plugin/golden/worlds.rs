@@ -12,18 +12,26 @@ use datafusion::logical_expr::{AggregateUDF, EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
-use super::bench::{Planned, collect, split, tidy_errors};
+use super::output::{collect, split, tidy_errors};
 use super::rows::{to_rows, write_row};
 use super::{Case, Ports, Row};
 use crate::batch::{Batch, record_batch};
 use crate::error::{Error, Result};
 use crate::operator::{Operator, Outputs};
 use crate::operators::{KeyedStep, Project};
-use crate::plan::{KeyedPlan, Order, ProjectPlan, SqlFunction};
+use crate::plan::{KeyedPlan, Order, PluginPlan, ProjectPlan, SqlFunction};
 use crate::planner::ERRORS;
 use crate::plugin::PluginHost;
 use crate::state::StepState;
 use crate::time::Watermark;
+
+/// What a job would do with the component.
+pub enum Planned {
+    Transform(Box<PluginPlan>),
+    Keyed(Box<KeyedPlan>),
+    Scalar(ProjectPlan),
+    Aggregate(Aggregated),
+}
 
 /// What a function's result is called in expected rows.
 const RESULT: &str = "result";
