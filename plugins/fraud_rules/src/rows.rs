@@ -13,7 +13,7 @@ impl Rows {
     pub fn all(rows: usize) -> Self {
         let mut words = vec![u64::MAX; rows.div_ceil(BITS)];
         if let Some(last) = words.last_mut()
-            && rows % BITS > 0
+            && !rows.is_multiple_of(BITS)
         {
             *last = (1 << (rows % BITS)) - 1;
         }
