@@ -127,7 +127,8 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            // A reader that has gone away is no reason for another exit code.
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(error.kind.exit_code())
         }
     }

@@ -106,3 +106,21 @@ fn a_mistake_in_the_sources_is_told_and_changes_nothing() {
     assert!(text.contains("the C compiler could not build the plugin: see above"), "{text}");
     assert_eq!(fs::read_to_string(&component).unwrap(), "old");
 }
+
+/// Two builds of one project take turns.
+#[test]
+fn builds_of_one_project_at_once_do_not_disturb_each_other() {
+    let place = TempDir::new().unwrap();
+    let (code, text) = plugin(place.path(), &["new", "p", "--lang", "c"]);
+    assert_eq!(code, 0, "{text}");
+    std::thread::scope(|scope| {
+        let build = || plugin(place.path(), &["build", "p"]);
+        let builds: Vec<_> = (0..3).map(|_| scope.spawn(build)).collect();
+        for build in builds {
+            let (code, text) = build.join().unwrap();
+            assert_eq!(code, 0, "{text}");
+        }
+    });
+    let (code, text) = plugin(place.path(), &["test", "p"]);
+    assert_eq!(code, 0, "{text}");
+}

@@ -56,7 +56,9 @@ fn records_that_are_deleted_while_it_runs() {
         // The client holds no more than a few large records, and the lane takes one in an epoch.
         let more = format!("{}\nlimit_per_epoch = {{ rows = 2 }}", policy(name));
         let small = "properties = { \"queued.max.messages.kbytes\" = 1 }";
-        let pipeline = endless(broker, &named(&topic), &format!("{more}\n{small}")) + SINK;
+        // Long enough that it can't have read them all before they are deleted.
+        let slow = "\n[checkpoint]\ninterval = \"250ms\"\n";
+        let pipeline = endless(broker, &named(&topic), &format!("{more}\n{small}")) + SINK + slow;
         let mut deleted = false;
         let padded = |n: usize| Message::new(format!("{n:05}{}", " ".repeat(600_000)));
         let (told, ended) = watch(&sandbox, &pipeline, || {

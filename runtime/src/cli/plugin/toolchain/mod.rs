@@ -3,5 +3,5 @@
 mod pinned;
 mod rust;
 
-pub use pinned::{Tools, npm, python};
+pub use pinned::{Tools, cache, npm, python};
 pub use rust::{Rust, TARGET};

@@ -21,12 +21,12 @@ const PYTHON_HELP: &str = "install Python 3.10 or later with pip: on Debian and 
                            install python3 python3-pip`";
 const NAME_BYTES: usize = 6;
 
-/// What `requirements` pin, from PyPI.
+/// What `requirements` pin, from PyPI, with `program` in it.
 ///
 /// # Errors
 /// If there is no Python with pip, or the packages can't be had.
-pub fn python(name: &str, requirements: &str) -> Result<Tools> {
-    installed(name, &[requirements], |dir| {
+pub fn python(name: &str, requirements: &str, program: &str) -> Result<Tools> {
+    installed(name, &[requirements], program, |dir| {
         let file = dir.join("requirements.txt");
         fs::write(&file, requirements).map_err(|e| Error::io("write", &file, e))?;
         let mut pip = pip(dir)?;
@@ -57,13 +57,22 @@ pub fn python(name: &str, requirements: &str) -> Result<Tools> {
 /// # Errors
 /// If there is no npm, or the packages can't be had.
 pub fn npm(name: &str, package: &str, lock: &str, npm: &mut Command) -> Result<Tools> {
-    installed(name, &[package, lock], |dir| {
+    installed(name, &[package, lock], "node_modules/.bin", |dir| {
         for (file, text) in [("package.json", package), ("package-lock.json", lock)] {
             let file = dir.join(file);
             fs::write(&file, text).map_err(|e| Error::io("write", &file, e))?;
         }
-        npm.args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"])
-            .current_dir(dir);
+        npm.args([
+            "ci",
+            "--loglevel",
+            "error",
+            "--fetch-retries",
+            "1",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+        ])
+        .current_dir(dir);
         finish(npm, name)
     })
 }
@@ -82,6 +91,7 @@ impl Tools {
 fn installed(
     name: &str,
     pins: &[&str],
+    program: &str,
     install: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<Tools> {
     let base = directory()?;
@@ -100,6 +110,12 @@ fn installed(
         .map_err(|e| Error::io("make a directory in", &base, e))?;
     eprintln!("installing the toolchain for {name}, once, to {}", place.display());
     install(beside.path())?;
+    if !beside.path().join(program).exists() {
+        return Err(Error::unavailable(format!(
+            "the toolchain for {name} was installed without an error, and has no {program}: see \
+             whether `{PYTHON} -m pip` works"
+        )));
+    }
     match fs::rename(beside.path(), &place) {
         Ok(()) => {
             // It has another name now.
@@ -117,13 +133,19 @@ fn directory() -> Result<PathBuf> {
     if let Some(directory) = env::var_os("MILLRACE_TOOLCHAINS") {
         return Ok(PathBuf::from(directory));
     }
+    Ok(cache()?.join("toolchains"))
+}
+
+/// `$XDG_CACHE_HOME/millrace`.
+///
+/// # Errors
+/// If there is no home either.
+pub fn cache() -> Result<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
-    let cache = cache.ok_or_else(|| {
-        Error::config("there is no place for toolchains: set HOME or MILLRACE_TOOLCHAINS")
-    })?;
-    Ok(cache.join("millrace").join("toolchains"))
+    let cache = cache.ok_or_else(|| Error::config("there is no place for caches: set HOME"))?;
+    Ok(cache.join("millrace"))
 }
 
 /// This machine's pip; or where Python has none, one in an environment below `dir`.
