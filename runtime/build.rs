@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where users' files come from. The first word of a path is kept.
+/// Where users' files come from.
 const ROOTS: [&str; 8] = [
     "wit",
     "sdk/columns",

@@ -62,12 +62,17 @@ pub fn load(engine: &Engine, bytes: &[u8], digest: &str) -> Result<Component> {
 
 /// `$XDG_CACHE_HOME/millrace/artifacts/ENGINE`; `None` where there is no home either.
 fn cache_directory(engine: &Engine) -> Option<PathBuf> {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    Some(caches()?.join("artifacts").join(format!("{:016x}", hasher.finish())))
+}
+
+/// `$XDG_CACHE_HOME/millrace`, for what can be made again; `None` where there is no home either.
+pub fn caches() -> Option<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))?;
-    let mut hasher = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    Some(base.join("millrace").join("artifacts").join(format!("{:016x}", hasher.finish())))
+    Some(base.join("millrace"))
 }
 
 fn read_intact(path: &Path) -> Option<Vec<u8>> {

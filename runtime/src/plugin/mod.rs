@@ -24,7 +24,7 @@ pub mod store;
 mod trust;
 mod udf;
 
-pub use artifact::digest;
+pub use artifact::{caches, digest};
 pub use boundary::crossing;
 pub use boundary::{CallOutput, Crossing};
 pub use budget::Budget;

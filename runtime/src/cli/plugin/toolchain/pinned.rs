@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::plugin::caches;
 
 /// An installed toolchain.
 pub struct Tools(pub PathBuf);
@@ -141,11 +142,7 @@ fn directory() -> Result<PathBuf> {
 /// # Errors
 /// If there is no home either.
 pub fn cache() -> Result<PathBuf> {
-    let cache = env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")));
-    let cache = cache.ok_or_else(|| Error::config("there is no place for caches: set HOME"))?;
-    Ok(cache.join("millrace"))
+    caches().ok_or_else(|| Error::config("there is no place for caches: set HOME"))
 }
 
 /// This machine's pip; or where Python has none, one in an environment below `dir`.
