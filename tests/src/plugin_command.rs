@@ -14,11 +14,11 @@ fn built() -> PathBuf {
     test.parent().unwrap().parent().unwrap().to_owned()
 }
 
-fn millrace() -> Command {
+pub fn millrace() -> Command {
     Command::new(built().join("millrace"))
 }
 
-fn repository() -> PathBuf {
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
@@ -28,7 +28,7 @@ fn outcome(output: &Output) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(text).unwrap())
 }
 
-fn run(command: &mut Command) -> (i32, String) {
+pub fn run(command: &mut Command) -> (i32, String) {
     outcome(&command.output().unwrap())
 }
 

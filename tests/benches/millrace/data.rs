@@ -9,6 +9,15 @@ use millrace::plugin::PluginHost;
 
 pub const ROWS: usize = 8192;
 
+/// A configuration of `fraud_rules` for [`eight_columns`].
+pub const RULES: &str = r#"{
+    "max_amount": 12000,
+    "rules": [
+        {"name": "far", "outcome": "fraud", "amount_over": 9000, "countries": ["user-17", "NG"]},
+        {"name": "shop", "outcome": "review", "amount_over": 8000, "merchants": ["user-3", "m4"]}
+    ]
+}"#;
+
 pub fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }

@@ -15,7 +15,7 @@ use millrace::plugin::{
 };
 use millrace_plugin::{Output, Transform, testing};
 
-use crate::data::{ROWS, eight_columns, repository};
+use crate::data::{ROWS, RULES, eight_columns, repository};
 use crate::report::{Report, Target, median};
 
 /// Where the components of a language are, what a row may cost, and how often a turn calls them.
@@ -38,14 +38,6 @@ enum Bound {
 
 const TURNS: usize = 9;
 const NATIVE_CALLS: u32 = 100;
-
-const RULES: &str = r#"{
-    "max_amount": 12000,
-    "rules": [
-        {"name": "far", "outcome": "fraud", "amount_over": 9000, "countries": ["user-17", "NG"]},
-        {"name": "shop", "outcome": "review", "amount_over": 8000, "merchants": ["user-3", "m4"]}
-    ]
-}"#;
 
 const VELOCITY: &str =
     r#"{"within": "60s", "amount": "amount", "max_count": 12, "max_sum": 100000.0}"#;

@@ -8,22 +8,14 @@ use millrace::config::LimitsConfig;
 use millrace::plugin::{Crossing, Sandbox};
 use millrace_plugin::{Output, Transform, testing};
 
-use crate::data::{ROWS, eight_columns, host, raw_transactions};
+use crate::data::{ROWS, RULES, eight_columns, host, raw_transactions};
 use crate::report::{Report, Target, median};
 
 const TURNS: usize = 11;
 
 pub fn run(report: &mut Report) {
-    let rules = r#"{
-        "columns": {"amount": "amount", "merchant": "merchant", "country": "country"},
-        "max_amount": 12000,
-        "rules": [
-            {"name": "far", "outcome": "fraud", "amount_over": 9000, "countries": ["user-17", "NG"]},
-            {"name": "shop", "outcome": "review", "amount_over": 8000, "merchants": ["user-3", "m4"]}
-        ]
-    }"#;
     let columns = eight_columns(ROWS);
-    let (ratio, times) = compare::<fraud_rules::FraudRules>("fraud_rules", rules, &columns, 200);
+    let (ratio, times) = compare::<fraud_rules::FraudRules>("fraud_rules", RULES, &columns, 200);
     let detail = format!("fraud_rules at 8,192 rows, crossing included: {times}");
     report.add("sandbox, column work", ratio, "of native", Target::AtLeast(0.8), &detail);
 

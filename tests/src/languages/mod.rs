@@ -7,8 +7,9 @@ mod every_type;
 mod pipelines;
 mod projects;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
+
+pub use crate::plugin_command::{millrace, repository, run};
 
 /// A language beside Rust.
 #[derive(Debug, Clone, Copy)]
@@ -42,19 +43,4 @@ impl Language {
         assert!(path.is_file(), "{} is missing: run `make languages`", path.display());
         path
     }
-}
-
-pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-pub fn millrace() -> Command {
-    let test = std::env::current_exe().unwrap();
-    Command::new(test.ancestors().nth(2).unwrap().join("millrace"))
-}
-
-/// The exit code, and what was printed.
-pub fn run(command: &mut Command) -> (i32, String) {
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    (status.code().unwrap(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
 }
